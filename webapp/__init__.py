@@ -1,0 +1,1 @@
+"""The Django site: people, pages and the database."""

@@ -1,0 +1,210 @@
+"""Every setting of the site, and the only place that reads environment variables.
+
+What is unset in the environment is taken from `var/local.env`, which `manage.py up` writes while it runs:
+so a second terminal finds the engines that the first one started.
+"""
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import dj_database_url
+from csp.constants import NONCE, NONE, SELF, UNSAFE_INLINE
+
+from webapp.lib.logs import logging_settings
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VAR = Path(os.environ.get("RETORT_VAR") or BASE_DIR / "var")
+"""Everything this machine writes: databases, logs, the secret key of local use."""
+
+
+def _local_env() -> dict[str, str]:
+    """Return what a running `manage.py up` in this folder says about its engines."""
+    try:
+        lines = (VAR / "local.env").read_text().splitlines()
+    except OSError:
+        return {}
+    return dict(line.split("=", 1) for line in lines if "=" in line)
+
+
+_ENV = _local_env() | {name: value for name, value in os.environ.items() if value}
+
+
+def _text(*names: str, default: str = "") -> str:
+    return next((_ENV[name] for name in names if name in _ENV), default)
+
+
+def _list(name: str) -> list[str]:
+    return [part.strip() for part in _text(name).split(",") if part.strip()]
+
+
+def _is_on(name: str) -> bool:
+    return _text(name).lower() in {"1", "true", "yes", "on"}
+
+
+# The site
+
+DEBUG = _is_on("DEBUG")
+# Empty is refused by Django at first use; `manage.py up` makes one for local use, elsewhere it must be given.
+SECRET_KEY = _text("SECRET_KEY", default="only-for-debugging" if DEBUG else "")
+HOST = _text("HOST", default="127.0.0.1")
+PORT = int(_text("PORT", default="8000"))
+_LOOPBACK = ["127.0.0.1", "localhost", "[::1]"]
+ALLOWED_HOSTS = _list("ALLOWED_HOSTS") or list(dict.fromkeys([*_LOOPBACK, HOST]))
+# With scheme and port: another site on the same machine is another origin.
+ALLOWED_ORIGINS = _list("ALLOWED_ORIGINS") or [
+    origin
+    for host in ALLOWED_HOSTS
+    for origin in (f"http://{host}:{PORT}", *(() if host in _LOOPBACK else (f"https://{host}", f"http://{host}")))
+    if host != "*"
+]
+CSRF_TRUSTED_ORIGINS = ALLOWED_ORIGINS
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "channels",
+    "csp",
+    "django_htmx",
+    "ninja",
+    "webapp.problems",
+    "webapp.runs",
+    "webapp.board",
+    "webapp.catalog",
+    "webapp.local",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+ROOT_URLCONF = "webapp.urls"
+ASGI_APPLICATION = "webapp.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,  # the admin's own
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "csp.context_processors.nonce",
+            ],
+        },
+    }
+]
+USE_TZ = True
+TIME_ZONE = "UTC"
+USE_I18N = False
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
+
+# Static files: served from their folders, with no collecting and no hashed names. The browser asks again each time
+# and is told "not modified": nothing stale after an update, at the price of a dozen tiny answers.
+
+STATIC_URL = "/static/"
+STATIC_ROOT = VAR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_MAX_AGE = 0
+
+# Engines
+
+DATABASES = {
+    "default": {
+        **dj_database_url.parse(_text("DATABASE_URL", default="postgres://127.0.0.1/retort")),
+        "CONN_HEALTH_CHECKS": True,
+    }
+}
+REDIS_URL = _text("REDIS_URL", default="redis://127.0.0.1:6379/0")
+CHANNEL_LAYERS = {
+    "default": {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": [REDIS_URL]}}
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ModelServer:
+    """Where the model is asked: an OpenAI-compatible server, its base address with the version part, no slash."""
+
+    base_url: str
+    api_key: str = field(repr=False)
+    model: str
+    """Empty: the first that the server lists."""
+
+
+def _with_version(url: str) -> str:
+    """Return `url` without a trailing slash, with /v1 if it names only a host."""
+    url = url.rstrip("/")
+    return url if urlsplit(url).path else f"{url}/v1"
+
+
+MODEL_SERVER = ModelServer(
+    base_url=_with_version(_text("VLLM_BASE_URL", "OPENAI_BASE_URL", default="http://127.0.0.1:8001")),
+    api_key=_text("VLLM_API_KEY", "OPENAI_API_KEY"),
+    model=_text("VLLM_MODEL"),
+)
+RETORT_MAX_STREAMS = int(_text("RETORT_MAX_STREAMS", default="256"))
+"""Requests that one worker process keeps open at the model server at once."""
+
+# Celery: a message is only a hint that there is work; the database is the work.
+
+_VISIBILITY_SECONDS = 6 * 3600  # longer than any task; recovery is the sweep's job, not the broker's
+CELERY_BROKER_URL = REDIS_URL
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": _VISIBILITY_SECONDS,
+    "unacked_restore_interval": 5,
+    "unacked_restore_throttle": 1,
+}
+CELERY_VISIBILITY_TIMEOUT = _VISIBILITY_SECONDS
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_RETRY_ON_WORKER_LOST = True
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_DEFAULT_QUEUE = "runs"
+CELERY_TASK_SERIALIZER = CELERY_RESULT_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]  # never pickle
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 20.0
+CELERY_WORKER_ENABLE_SOFT_SHUTDOWN_ON_IDLE = True
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_TIMEZONE = "UTC"
+
+# Security
+
+_WEBSOCKETS = [origin.replace("http", "ws", 1) for origin in ALLOWED_ORIGINS]  # older Safari: 'self' is not ws
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF, NONCE],
+        "style-src": [SELF],
+        "style-src-attr": [UNSAFE_INLINE],  # KaTeX places its glyphs by style attributes
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF, *_WEBSOCKETS],
+        "frame-ancestors": [NONE],
+        "base-uri": [NONE],
+        "form-action": [SELF],
+    }
+}
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"  # links to runs are secrets
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _is_on("HTTPS_ONLY")
+
+LOGGING = logging_settings(as_json=_text("LOG_FORMAT", default="console") == "json", level=_text("LOG_LEVEL", default="INFO"))

@@ -1,0 +1,1 @@
+"""The thinking: models and maths, nothing of people or pages."""
