@@ -5,14 +5,18 @@ so a second terminal finds the engines that the first one started.
 """
 
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import dj_database_url
+import django_stubs_ext
 from csp.constants import NONCE, NONE, SELF, UNSAFE_INLINE
 
 from webapp.lib.logs import logging_settings
+
+django_stubs_ext.monkeypatch()  # so that models may say ForeignKey["Problem"] in annotations
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR = Path(os.environ.get("RETORT_VAR") or BASE_DIR / "var")
@@ -81,7 +85,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "webapp.lib.static_files.StaticFiles",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -117,7 +121,6 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 # and is told "not modified": nothing stale after an update, at the price of a dozen tiny answers.
 
 STATIC_URL = "/static/"
-STATIC_ROOT = VAR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_MAX_AGE = 0
@@ -163,7 +166,7 @@ RETORT_MAX_STREAMS = int(_text("RETORT_MAX_STREAMS", default="256"))
 # Celery: a message is only a hint that there is work; the database is the work.
 
 _VISIBILITY_SECONDS = 6 * 3600  # longer than any task; recovery is the sweep's job, not the broker's
-CELERY_BROKER_URL = REDIS_URL
+CELERY_BROKER_URL = re.sub(r"^unix://(.*)\?db=", r"redis+socket://\1?virtual_host=", REDIS_URL)
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "visibility_timeout": _VISIBILITY_SECONDS,
