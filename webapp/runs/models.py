@@ -174,7 +174,7 @@ class Event(models.Model):
 
 
 class Call(models.Model):
-    """One request to a model: the ledger's row, and the journal that a resumed lane replays."""
+    """One request to a model: the ledger's row. Its text stands once, in its `call_finished` event."""
 
     lane = models.ForeignKey(Lane, on_delete=models.CASCADE, related_name="call_rows")
     key = models.CharField(max_length=80)
@@ -187,8 +187,6 @@ class Call(models.Model):
     started_at_ms = models.PositiveIntegerField()
     first_token_at_ms = models.PositiveIntegerField(null=True)
     ended_at_ms = models.PositiveIntegerField(null=True)
-    text = models.TextField(blank=True)
-    thinking = models.TextField(blank=True)
     answer = models.TextField(null=True)  # noqa: DJ001  # None: the text holds no answer
     finish_reason = models.CharField(max_length=12, blank=True)
     error = models.TextField(blank=True)

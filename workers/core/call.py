@@ -1,0 +1,150 @@
+"""One request to a model while it is being answered: its text so far, and the events it gives rise to."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+
+from workers.core import events
+from workers.core.answers import extract_answer
+from workers.core.errors import StreamCut
+from workers.core.ledger import CallState, Spent
+from workers.core.model import Chunk, Request, estimate_tokens
+from workers.core.values import FinishReason, Reply, Usage
+
+MARK_EVERY_MS = 40
+
+
+class LiveCall:
+    """The state of one call. Gives events; sends none."""
+
+    def __init__(
+        self, lane: int, request: Request, round_index: int, after: tuple[str, ...], offers_solution: bool
+    ) -> None:
+        """Begin with nothing written."""
+        self.request = request
+        self.state: CallState = "running"
+        self.prompt_text = json.dumps([list(message) for message in request.messages], ensure_ascii=False)
+        self.estimated_prompt_tokens = sum(estimate_tokens(m.content) for m in request.messages)
+        self._lane = lane
+        self._round = round_index
+        self._after = after
+        self._offers_solution = offers_solution
+        self._started_at = 0
+        self._finish_reason: FinishReason | None = None
+        self._usage: Usage | None = None
+        self._retries = 0
+        self._abandoned_tokens = 0
+        self._answer: str | None = None
+        self._clear()
+
+    def _clear(self) -> None:
+        self._parts: dict[events.Channel, list[str]] = {"answer": [], "thinking": []}
+        self._units: dict[events.Channel, int] = {"answer": 0, "thinking": 0}
+        self._tokens = 0
+        self._characters = 0
+        self._first_token_at: int | None = None
+        self._marks: list[tuple[int, int]] = []
+
+    @property
+    def tokens_so_far(self) -> int:
+        """Return prompt and completion tokens until now; the prompt is estimated until the server counts it."""
+        counted = self._usage.total_tokens if self._usage else self.estimated_prompt_tokens + self._tokens
+        return counted + self._abandoned_tokens
+
+    def started(self, at: int) -> events.CallStarted:
+        """Return the event of the request being sent."""
+        self._started_at = at
+        return events.CallStarted(
+            lane=self._lane, at=at, call=self.request.key, round=self._round, role=self.request.role,
+            prompt=hashlib.sha256(self.prompt_text.encode()).hexdigest(), seed=self.request.seed,
+            max_tokens=self.request.max_tokens, after=self._after,
+        )  # fmt: skip
+
+    def take(self, chunk: Chunk, at: int) -> Iterator[events.CallRestarted | events.TextDelta]:
+        """Take in the next piece of the stream; yield the events it gives rise to."""
+        if chunk.restarted:
+            self._retries += 1
+            abandoned, self._abandoned_tokens = self._tokens, self._abandoned_tokens + self._tokens
+            self._clear()
+            yield events.CallRestarted(
+                lane=self._lane, at=at, call=self.request.key, retry=self._retries, error=chunk.restarted,
+                abandoned_tokens=abandoned,
+            )  # fmt: skip
+        self._tokens += chunk.tokens
+        self._finish_reason = chunk.finish_reason or self._finish_reason
+        self._usage = chunk.usage or self._usage
+        if chunk.thinking:
+            yield self._delta("thinking", chunk.thinking, at)
+        if chunk.text:
+            yield self._delta("answer", chunk.text, at)
+
+    def _delta(self, channel: events.Channel, text: str, at: int) -> events.TextDelta:
+        start = self._units[channel]
+        self._parts[channel].append(text)
+        self._units[channel] += len(text) if text.isascii() else len(text.encode("utf-16-le")) // 2
+        self._characters += len(text)
+        if self._first_token_at is None:
+            self._first_token_at = at
+        since = at - self._started_at
+        if self._marks and since - self._marks[-1][0] < MARK_EVERY_MS:
+            self._marks[-1] = (self._marks[-1][0], self._characters)
+        else:
+            self._marks.append((since, self._characters))
+        return events.TextDelta(
+            lane=self._lane, at=at, call=self.request.key, channel=channel, start=start, text=text,
+            tokens=self._tokens,
+        )  # fmt: skip
+
+    def finish(self, at: int) -> tuple[Reply, events.CallFinished]:
+        """End the call. Raises StreamCut unless the stream said why it ended."""
+        if self._finish_reason is None:
+            raise StreamCut(
+                f"The model server closed the stream after {self._tokens} tokens with no finish reason; "
+                "the text is kept as cut off."
+            )
+        self.state = "done"
+        text, thinking, usage = self._text("answer"), self._text("thinking"), self._count()
+        self._answer = extract_answer(text) if self._offers_solution else None
+        reply = Reply(self.request.key, text, thinking, self._finish_reason, usage, self._answer)
+        return reply, events.CallFinished(
+            lane=self._lane, at=at, call=self.request.key, text=text, thinking=thinking, answer=self._answer,
+            finish_reason=self._finish_reason, usage=usage, first_token_at=self._first_token_at,
+            marks=tuple(self._marks), retries=self._retries,
+        )  # fmt: skip
+
+    def failed(self, at: int, error: str) -> events.CallFailed:
+        """End the call as broken, keeping what was written."""
+        self.state = "failed"
+        return events.CallFailed(
+            lane=self._lane, at=at, call=self.request.key, error=error, text=self._text("answer"),
+            thinking=self._text("thinking"), usage=self._count(),
+        )  # fmt: skip
+
+    def cancelled(self, at: int) -> events.CallCancelled:
+        """End the call as stopped on purpose, keeping what was written."""
+        self.state = "cancelled"
+        return events.CallCancelled(
+            lane=self._lane, at=at, call=self.request.key, text=self._text("answer"),
+            thinking=self._text("thinking"), usage=self._count(),
+        )  # fmt: skip
+
+    def spent(self) -> Spent:
+        """Return the call's part of the ledger."""
+        unreadable = self._offers_solution and self._answer is None
+        wasted = self.state in ("failed", "cancelled") or (
+            self.state == "done" and (self._finish_reason == "length" or unreadable)
+        )
+        return Spent(
+            self.request.key, self._after, self._count(), self.state, wasted, self._retries,
+            self._abandoned_tokens,
+        )  # fmt: skip
+
+    def _text(self, channel: events.Channel) -> str:
+        return "".join(self._parts[channel])
+
+    def _count(self) -> Usage:
+        """Return the server's count, or our own of what was streamed when it gave none."""
+        if self._usage:
+            return self._usage
+        prompt = self.estimated_prompt_tokens if self._tokens or self._finish_reason else 0
+        return Usage(prompt_tokens=prompt, completion_tokens=self._tokens)

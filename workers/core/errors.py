@@ -1,0 +1,48 @@
+"""Everything that can go wrong while a lane thinks.
+
+ReasoningError
+├── ModelError            a call could not be completed
+│   ├── Unreachable       the server does not answer, or answers with a fault of its own
+│   ├── StreamCut         the stream ended without a finish reason, or fell silent
+│   └── Refused           the server says the request itself is wrong
+├── BudgetSpent           the lane used all the tokens it was given
+├── DeadlinePassed        the lane used all the seconds it was given
+├── StrategyError         our own bug: a strategy broke a promise
+└── UnreadableAnswer      a reference answer that a grader cannot read
+"""
+
+
+class ReasoningError(Exception):
+    """Any failure that a lane reports in words."""
+
+
+class ModelError(ReasoningError):
+    """A call could not be completed; the message says what happened and what was kept."""
+
+
+class Unreachable(ModelError):
+    """The model server does not answer, or answers with a fault of its own."""
+
+
+class StreamCut(ModelError):
+    """The stream ended without a finish reason, broke, or fell silent too long."""
+
+
+class Refused(ModelError):
+    """The model server says that the request itself is wrong; asking again will not help."""
+
+
+class BudgetSpent(ReasoningError):
+    """The lane has used all the tokens it was given."""
+
+
+class DeadlinePassed(ReasoningError):
+    """The lane has used all the seconds it was given."""
+
+
+class StrategyError(ReasoningError):
+    """A strategy broke a promise; this is a bug of ours, not of the model."""
+
+
+class UnreadableAnswer(ReasoningError):
+    """A reference answer that its grader cannot read."""

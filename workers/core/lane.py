@@ -1,0 +1,285 @@
+"""The object that a strategy works with: it asks the model, and tells everybody what happens."""
+
+import asyncio
+import hashlib
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import aclosing, asynccontextmanager
+from typing import Any, NamedTuple, Protocol
+
+from workers.core import events
+from workers.core.answers import is_same_answer
+from workers.core.call import LiveCall
+from workers.core.errors import BudgetSpent, ModelError, StrategyError
+from workers.core.ledger import sum_up
+from workers.core.model import Message, Model, Request
+from workers.core.values import Answer, Reply, Sampling
+
+SOLUTION_ROLES = frozenset({"draft", "refine"})
+"""Roles whose text is offered as a full solution: an answer is read out of it."""
+
+After = Reply | Sequence[Reply] | None
+Equal = Callable[[str, str], Awaitable[bool]]
+
+
+class Chance(Protocol):
+    """The part of `random.Random` that strategies may use."""
+
+    def sample(self, population: Sequence[int], k: int) -> list[int]:
+        """Draw k distinct members."""
+        ...
+
+    def random(self) -> float:
+        """Draw from [0, 1)."""
+        ...
+
+
+class LaneSettings(NamedTuple):
+    """What a lane is given besides its model."""
+
+    lane: int
+    model_name: str
+    sampling: Sampling
+    seed: int
+    budget_tokens: int | None = None
+    """Most tokens (prompt and completion, all calls) the lane may use."""
+
+
+async def _is_plainly_equal(one: str, other: str) -> bool:
+    return is_same_answer(one, other)
+
+
+class LiveLane:
+    """One recipe at work on one problem.
+
+    `emit` takes every event in order; `clock` gives milliseconds since the run began; `equal` tells whether two
+    answers mean the same (the default knows numbers and spelling, the worker's knows mathematics).
+    """
+
+    def __init__(
+        self,
+        settings: LaneSettings,
+        *,
+        model: Model,
+        emit: Callable[[events.Event, str | None], None],
+        clock: Callable[[], int],
+        random: Chance,
+        equal: Equal = _is_plainly_equal,
+    ) -> None:
+        """Take everything that comes from outside: model, listener, time, chance."""
+        self.settings = settings
+        self.random = random
+        self.clock = clock
+        self.equal = equal
+        self.best: Answer | None = None
+        self._model = model
+        self._emit = emit
+        self._calls: list[LiveCall] = []
+        self._spent = 0
+        self._positions: Counter[str] = Counter()
+        self._round = 0
+        self._rounds = 0
+        self._notes = 0
+        self._workspaces = 0
+
+    # --- asking -------------------------------------------------------------------------------------------
+
+    def ask(
+        self,
+        prompt: str | Sequence[Message],
+        *,
+        role: str,
+        after: After = None,
+        max_tokens: int | None = None,
+        temperature: float | None = None,
+    ) -> Coroutine[Any, Any, Reply]:
+        """Ask the model once and return its reply; raises ModelError when the call cannot be completed.
+
+        The call's key is reserved here, before anything is awaited, so keys never depend on who is faster.
+        """
+        messages = (Message("user", prompt),) if isinstance(prompt, str) else tuple(prompt)
+        self._positions[role] += 1
+        key = f"{role}-{self._positions[role]}"
+        sampling = self.settings.sampling
+        request = Request(
+            key=key,
+            role=role,
+            messages=messages,
+            model=self.settings.model_name,
+            temperature=sampling.temperature if temperature is None else temperature,
+            top_p=sampling.top_p,
+            max_tokens=min(max_tokens or sampling.max_tokens, sampling.max_tokens),
+            seed=derive_seed(self.settings.seed, key),
+        )
+        call = LiveCall(self.settings.lane, request, self._round, _keys(after), role in SOLUTION_ROLES)
+        return self._run(call)
+
+    async def ask_each(
+        self,
+        prompts: Sequence[str],
+        *,
+        role: str,
+        after: After = None,
+        max_tokens: int | None = None,
+        each: Callable[[int, Reply], Awaitable[None]] | None = None,
+    ) -> list[Reply]:
+        """Ask all prompts at the same time; return the replies in the order of the prompts.
+
+        A call that fails is left out (it is shown as failed); when all fail, the first failure is raised.
+        `each` hears of every reply as it comes, with its index.
+        """
+        if not prompts:
+            raise StrategyError(f"Role '{role}' asks nothing: the list of prompts is empty.")
+        calls = [self.ask(text, role=role, after=after, max_tokens=max_tokens) for text in prompts]
+        outcomes = await _gather([_attempt(call, index, each) for index, call in enumerate(calls)])
+        replies = [outcome for outcome in outcomes if isinstance(outcome, Reply)]
+        if not replies:
+            raise next(outcome for outcome in outcomes if isinstance(outcome, ModelError))
+        return replies
+
+    async def ask_many(
+        self,
+        prompt: str,
+        *,
+        times: int,
+        role: str,
+        after: After = None,
+        each: Callable[[int, Reply], Awaitable[None]] | None = None,
+    ) -> list[Reply]:
+        """Ask the same prompt several times at once, each with its own seed; see `ask_each`."""
+        return await self.ask_each([prompt] * times, role=role, after=after, each=each)
+
+    async def shorten(self, text: str, limit: int) -> str:
+        """Return the end of a text, at most `limit` tokens of it: the end holds the answer."""
+        if len(text.encode()) <= limit:  # a token is at least one byte
+            return text
+        size = await self._model.count_tokens(text)
+        while size > limit:
+            keep = min(len(text) - 1, int(len(text) * limit / size * 0.97))
+            text = text[len(text) - keep :] if keep > 0 else ""
+            size = await self._model.count_tokens(text) if text else 0
+        return text
+
+    # --- telling ------------------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def round(self, name: str) -> AsyncIterator[None]:
+        """Group what follows under a name; everything in it has ended when it closes."""
+        self._rounds += 1
+        index = self._round = self._rounds
+        self.emit(events.RoundOpened(lane=self.settings.lane, at=self.clock(), index=index, name=name))
+        yield
+        self.emit(events.RoundClosed(lane=self.settings.lane, at=self.clock(), index=index))
+        self._round = 0
+
+    async def write_workspace(self, text: str, *, limit: int, after: After = None) -> str:
+        """Show the text that is carried to the next round, cut to `limit` tokens, and return it."""
+        shortened = await self.shorten(text, limit)
+        self._workspaces += 1
+        size = min(await self._model.count_tokens(shortened), limit)
+        self.emit(
+            events.WorkspaceWritten(
+                lane=self.settings.lane, at=self.clock(), index=self._workspaces, round=self._round,
+                text=shortened, tokens=size, limit=limit, after=_keys(after),
+            )
+        )  # fmt: skip
+        if len(shortened) < len(text):
+            self.note(f"Workspace {self._workspaces} was cut to its last {size} tokens; the limit is {limit}.")
+        return shortened
+
+    def tally(self, tallies: Sequence[events.Tally], silent: Sequence[str], expected: int) -> None:
+        """Show how the votes stand."""
+        self.emit(
+            events.VotesCounted(
+                lane=self.settings.lane, at=self.clock(), round=self._round,
+                tallies=tuple(tallies), silent=tuple(silent), expected=expected,
+            )
+        )  # fmt: skip
+
+    def note(self, text: str) -> None:
+        """Tell the reader of the lane something, e.g. that a selection was unreadable and what was done."""
+        self._notes += 1
+        self.emit(
+            events.NoteTaken(lane=self.settings.lane, at=self.clock(), index=self._notes, text=text)
+        )
+
+    def offer(self, answer: Answer) -> None:
+        """Keep the best answer so far: the lane gives it if it is stopped before its end."""
+        self.best = answer
+
+    def ledger(self) -> events.Ledger:
+        """Return what the lane has cost so far."""
+        return sum_up(call.spent() for call in self._calls)
+
+    def emit(self, event: events.Event, prompt: str | None = None) -> None:
+        """Tell everybody; `prompt` is the text behind a CallStarted's hash."""
+        self._emit(event, prompt)
+
+    # --- one call -----------------------------------------------------------------------------------------
+
+    async def _run(self, call: LiveCall) -> Reply:
+        self._spend(call.estimated_prompt_tokens)
+        self._calls.append(call)
+        self.emit(call.started(self.clock()), call.prompt_text)
+        try:
+            return await self._listen(call)
+        except ModelError as error:
+            self.emit(call.failed(self.clock(), str(error)))
+            raise
+        except (asyncio.CancelledError, BudgetSpent):
+            self.emit(call.cancelled(self.clock()))
+            raise
+
+    async def _listen(self, call: LiveCall) -> Reply:
+        async with aclosing(self._model.stream(call.request)) as stream:  # closing stops the server's work
+            async for chunk in stream:
+                before = call.tokens_so_far
+                for event in call.take(chunk, self.clock()):
+                    self.emit(event)
+                if not chunk.finish_reason:  # a complete text is kept, even if it is one token too many
+                    self._spend(call.tokens_so_far - before)
+                else:
+                    self._spent += call.tokens_so_far - before
+        reply, finished = call.finish(self.clock())
+        self.emit(finished)
+        return reply
+
+    def _spend(self, tokens: int) -> None:
+        self._spent += tokens
+        limit = self.settings.budget_tokens
+        if limit is not None and self._spent > limit:
+            raise BudgetSpent(f"The lane has used its {limit:,} tokens.")
+
+
+def derive_seed(seed: int, key: str) -> int:
+    """Return the seed of one call, from the lane's seed and the call's key; fits in 31 bits."""
+    digest = hashlib.sha256(f"{seed}/{key}".encode()).digest()
+    return int.from_bytes(digest[:4]) & 0x7FFF_FFFF
+
+
+def _keys(after: After) -> tuple[str, ...]:
+    if after is None:
+        return ()
+    return (after.key,) if isinstance(after, Reply) else tuple(reply.key for reply in after)
+
+
+async def _attempt(
+    call: Coroutine[Any, Any, Reply], index: int, each: Callable[[int, Reply], Awaitable[None]] | None
+) -> Reply | ModelError:
+    try:
+        reply = await call
+    except ModelError as error:
+        return error
+    if each is not None:
+        await each(index, reply)
+    return reply
+
+
+async def _gather(attempts: list[Coroutine[Any, Any, Reply | ModelError]]) -> list[Reply | ModelError]:
+    """Run all; if one raises, cancel and await the rest, then raise that one alone."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(attempt) for attempt in attempts]
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from None
+    return [task.result() for task in tasks]

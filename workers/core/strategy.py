@@ -1,0 +1,106 @@
+"""What a strategy is: one coroutine, its parameters, and a worked example."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict
+
+from workers.core.lane import LiveLane
+from workers.core.values import Answer, Problem
+
+Family = Literal["single", "vote", "refine", "search", "verify", "threads"]
+FAMILIES: dict[Family, str] = {
+    "single": "One call",
+    "vote": "Vote",
+    "refine": "Refine",
+    "search": "Search",
+    "verify": "Verify",
+    "threads": "Threads",
+}
+
+
+class StrategyParams(BaseModel):
+    """A strategy's own settings. Every field has a default, limits, and a `title` and `description` for the form."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Example(NamedTuple):
+    """A strategy played by hand: what the model says at each role, and what must come out."""
+
+    question: str
+    params: Mapping[str, Any]
+    replies: Mapping[str, tuple[str, ...]]
+    """Role to replies, in order of call."""
+    answer: str | None
+    """The extracted answer that the strategy gives."""
+    calls: int
+    depth: int
+    """Calls in the longest chain."""
+
+
+Solve = Callable[[Problem, LiveLane, Any], Awaitable[Answer]]
+
+
+class Strategy(NamedTuple):
+    """Everything the product knows of a strategy; all of it stands in the strategy's one file."""
+
+    slug: str
+    """The file's name."""
+    title: str
+    short: str
+    """A name for tabs and charts, at most 8 letters."""
+    family: Family
+    source: str
+    params: type[StrategyParams]
+    example: Example
+    describe: Callable[[Any], str]
+    """Parameters in a few words, e.g. `widths 8, 4, 1 · workspace 1,024`."""
+    solve: Solve
+    documentation: str
+    """The module's docstring: idea, procedure, cost, differences from the paper, source."""
+    prompts: Mapping[str, str]
+    """Name to template: the module's upper-case strings."""
+    needs: frozenset[str] = frozenset()
+    """What the backend must offer beyond chat, e.g. `logprobs`."""
+
+    @property
+    def summary(self) -> str:
+        """Return the first paragraph of the documentation."""
+        return " ".join(self.documentation.strip().split("\n\n", 1)[0].split())
+
+
+def strategy(
+    *,
+    title: str,
+    short: str,
+    family: Family,
+    source: str,
+    params: type[StrategyParams],
+    example: Example,
+    describe: Callable[[Any], str],
+    needs: frozenset[str] = frozenset(),
+) -> Callable[[Solve], Strategy]:
+    """Turn a coroutine `(problem, lane, params) -> Answer` into a `Strategy`.
+
+    Registers nothing: `catalog()` finds the records by walking the package.
+    """
+
+    def wrap(solve: Solve) -> Strategy:
+        names = solve.__globals__  # type: ignore[attr-defined]
+        return Strategy(
+            slug=solve.__module__.rsplit(".", 1)[-1],
+            title=title,
+            short=short,
+            family=family,
+            source=source,
+            params=params,
+            example=example,
+            describe=describe,
+            solve=solve,
+            documentation=names["__doc__"] or "",
+            prompts={name: text for name, text in names.items() if name.isupper() and isinstance(text, str)},
+            needs=needs,
+        )
+
+    return wrap
