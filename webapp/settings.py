@@ -210,4 +210,6 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _is_on("HTTPS_ONLY")
 
-LOGGING = logging_settings(as_json=_text("LOG_FORMAT", default="console") == "json", level=_text("LOG_LEVEL", default="INFO"))
+LOGGING = logging_settings(
+    as_json=_text("LOG_FORMAT", default="console") == "json", level=_text("LOG_LEVEL", default="INFO")
+)
