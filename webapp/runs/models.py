@@ -4,6 +4,7 @@ import secrets
 
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 
 from webapp.problems.models import Problem, Suite
 
@@ -63,6 +64,12 @@ class Run(models.Model):
         """Say whether nothing more will happen."""
         return self.status in ENDED
 
+    def clock_ms(self) -> int:
+        """Return milliseconds since the run began, 0 if it has not."""
+        if self.started_at is None:
+            return 0
+        return max(0, round((timezone.now() - self.started_at).total_seconds() * 1000))
+
 
 class Recipe(models.Model):
     """Strategy + params + model + sampling: one column of a comparison. Equal recipes are one row."""
@@ -93,6 +100,7 @@ class Lane(models.Model):
 
     fence = models.PositiveIntegerField(default=0, help_text="How often a worker has claimed the lane.")
     lease_until = models.DateTimeField(null=True, blank=True)
+    hinted_at = models.DateTimeField(null=True, blank=True, help_text="When a worker was last told of it.")
 
     answer = models.TextField(null=True, blank=True)  # noqa: DJ001  # None: no answer; "" would be one
     answer_note = models.CharField(max_length=200, blank=True)
@@ -160,9 +168,7 @@ class Event(models.Model):
 
         ordering = ("id",)
         constraints = (
-            models.UniqueConstraint(
-                fields=("lane", "identity"), name="event_identity_unique", nulls_distinct=True
-            ),
+            models.UniqueConstraint(fields=("lane", "identity"), name="event_identity_unique", nulls_distinct=True),
             models.UniqueConstraint(
                 fields=("run", "identity"), condition=Q(lane__isnull=True), name="run_event_identity_unique"
             ),

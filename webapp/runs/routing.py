@@ -1,5 +1,9 @@
-"""Websocket addresses."""
+"""Addresses of websockets."""
 
-from django.urls import URLPattern
+from typing import Any
 
-websocket_urlpatterns: list[URLPattern] = []
+from django.urls import path
+
+from webapp.runs.consumers import RunConsumer
+
+websocket_urlpatterns: list[Any] = [path("ws/runs/<str:run_id>", RunConsumer.as_asgi())]

@@ -6,23 +6,11 @@ import json
 import logging
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from typing import NamedTuple
 
+from workers.core.assignments import Recorded
 from workers.core.model import Chunk, Model, Request
-from workers.core.values import FinishReason, Usage
 
 logger = logging.getLogger(__name__)
-
-
-class Recorded(NamedTuple):
-    """One finished call of the journal."""
-
-    prompt: str
-    """SHA-256 of the prompt, as in the call's CallStarted; see `digest_prompt`."""
-    text: str
-    thinking: str
-    finish_reason: FinishReason
-    usage: Usage
 
 
 class ReplayModel:

@@ -1,76 +1,113 @@
-r"""Find the final answer in a text, normalize it, and tell whether two answers are the same.
+r"""Find the final answer in a text, normalize it, and tell whether two answers are plainly the same.
 
-Linear scanners rather than regular expressions where text is long: model text is hostile.
-Source: shared conventions of self-consistency implementations; last complete `\boxed{}` wins.
+Model text is hostile: every scan here is linear in the text, and what is longer than `LONGEST` is no answer.
 """
 
 import re
+from collections.abc import Iterator
 from fractions import Fraction
 
-_BOXES = ("\\boxed", "\\fbox")
-_TAIL_CHARS = 8_192
-_LINE = re.compile(r"^[ \t>*_#-]{0,8}(?:final )?answer(?: is)?[*_]{0,2}[ \t]*[:=][*_ \t]*(.+)$", re.I)
-_TAG = re.compile(r"<answer>([^<]{1,2000})</answer>", re.I)
-_UNITS = re.compile(r"(?:\\?%|\\?\$|\\circ|\^\{\\circ\}|°)+$")
-_NUMBER = re.compile(r"[+-]?(?:\d{1,40}(?:,\d{3}){0,12}(?:\.\d{0,40})?|\.\d{1,40})(?:[eE][+-]?\d{1,2})?")
-_FRACTION = re.compile(r"([+-]?)\\frac\{?(\d{1,40})\}?\{?(\d{1,40})\}?|([+-]?\d{1,40})/(\d{1,40})")
+LONGEST = 2_000
+"""Characters of the longest final answer; anything longer is prose."""
+
+_TAIL = 8_192
+_BRACES = re.compile(r"\\.|[{}]", re.DOTALL)
+_LINE = re.compile(
+    r"\banswer[*_ \t]{0,4}(?:(?P<colon>(?:is|are)?[ \t]?[:=])|(?P<verb>is|are)\b)[*_ \t]{0,4}(?P<rest>.*)", re.I
+)
+_SENTENCE_END = re.compile(r"[.;!](?=\s|$)")
+
+_SPELLINGS = {
+    "\\dfrac": "\\frac", "\\tfrac": "\\frac", "\\displaystyle": "", "\\left": "", "\\right": "", "\\,": "", "\\!": "",
+    "\\;": "", "\\:": "", "\\ ": " ", "~": " ", "{,}": ",", "\\(": "", "\\)": "", "\\[": "", "\\]": "", "−": "-",
+}  # fmt: skip
+_SPELLING = re.compile("|".join(re.escape(old) + r"(?![A-Za-z])" * old[-1].isalpha() for old in _SPELLINGS))
+_WRAPPED = re.compile(r"\\(?:text|textbf|textit|mathrm|mathbf|mathit|mbox)\{([^{}]*)\}|\(([A-Za-z])\)")
+_NAMED = re.compile(r"[A-Za-z](?:_\{?\w{1,8}\}?)?(?:\([A-Za-z]\))? ?= ?(?=[^=\s])")
+_MARKS = re.compile(r"(?:\\?%|\^?\\circ|\^\{\\circ\}|°|(?<=\d) ?\\(?:text|mathrm)\{ ?[A-Za-z/ ]*\}(?:\^\d|\^\{\d\})?)$")
+_UNIT = re.compile(r"([+-]?[\d.,/]+) ([A-Za-z]{2,20}(?:[ /][A-Za-z]{2,20}){0,3})")
+_NO_UNITS = frozenset(
+    {"pi", "hundred", "thousand", "million", "billion", "dozen", "or", "and", "to", "over", "mod", "by"}
+)
+_THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:,\d{3}){1,12}(?:\.\d*)?")
+_INTEGER = re.compile(r"([+-]?)0*(\d{1,400})")
+_NUMBER = re.compile(r"[+-]?(?:\d{1,400}(?:\.\d{0,400})?|\.\d{1,400})(?:[eE][+-]?\d{1,2})?")
+_FRACTION = re.compile(
+    r"([+-]?)\\frac(?:\{([+-]?\d{1,40})\}|(\d))(?:\{(\d{1,40})\}|(\d))|([+-]?\d{1,40}) ?/ ?(\d{1,40})"
+)
+
+
+def drop_thinking(text: str) -> str:
+    """Return what a text says after thinking: all behind the last `</think>`; nothing if the thinking never ends.
+
+    >>> drop_thinking("<think>6 times 7…</think> 42")
+    ' 42'
+    >>> drop_thinking("<think>6 times")
+    ''
+    """
+    rest = text.rpartition("</think>")[2]
+    return "" if rest.lstrip().startswith("<think>") else rest
 
 
 def extract_answer(text: str) -> str | None:
     r"""Return the final answer that a text gives, or None.
 
-    Looks behind the last `</think>` only; takes the last complete `\boxed{…}` or `\fbox{…}`, else the last
-    line like `Answer: …`, else the last `<answer>…</answer>`. A box that never closes is not an answer.
+    Looks behind the thinking only. Takes the last complete, filled `\boxed{…}` or `\fbox{…}`; else the last
+    `<answer>…</answer>`; else the last line like `Answer: …` or `The answer is …`. A box that never closes is not
+    an answer.
 
-    >>> extract_answer(r"first \\boxed{1}, then \\boxed{\\frac{1}{2}}")
-    '\\\\frac{1}{2}'
+    >>> extract_answer("first \\boxed{1}, then \\boxed{\\frac{1}{2}}")
+    '\\frac{1}{2}'
+    >>> extract_answer("So the answer is 42.")
+    '42'
     """
-    tail = text.rsplit("</think>", 1)[-1]
-    for found in (_last_box(tail), _last_line(tail[-_TAIL_CHARS:]), _last_tag(tail[-_TAIL_CHARS:])):
-        if found:
-            return found
-    return None
+    said = drop_thinking(text)
+    tail = said[-_TAIL:]
+    return _last_box(said) or _last_tag(tail) or _last_line(tail)
 
 
 def _last_box(text: str) -> str | None:
-    end = len(text)
-    while True:
-        start = max(text.rfind(box, 0, end) for box in _BOXES)
-        if start < 0:
-            return None
-        inside = _braced(text, start)
-        if inside is not None:
-            return inside.strip() or None
-        end = start
+    """Return what stands in the complete box that opens last, leaving out empty and endless ones."""
+    last, opened_last = None, -1
+    for start, end in _boxes(text):
+        inside = text[start:end].strip()
+        if start > opened_last and inside and len(inside) <= LONGEST:
+            last, opened_last = inside, start
+    return last
 
 
-def _braced(text: str, start: int) -> str | None:
-    """Return what stands in the braces that open right behind the command at `start`."""
-    opening = text.find("{", start)
-    if opening < 0 or text[start:opening].strip() not in _BOXES:
-        return None
-    depth = 0
-    for index in range(opening, len(text)):
-        if text[index] == "{" and text[index - 1] != "\\":
-            depth += 1
-        elif text[index] == "}" and text[index - 1] != "\\":
-            depth -= 1
-            if depth == 0:
-                return text[opening + 1 : index]
-    return None
-
-
-def _last_line(tail: str) -> str | None:
-    for line in reversed(tail.splitlines()):
-        match = _LINE.match(line)
-        if match:
-            return match[1].strip().strip("*_").rstrip(".").strip() or None
-    return None
+def _boxes(text: str) -> Iterator[tuple[int, int]]:
+    """Yield start and end of what every complete box holds, in one pass; small models forget the backslash."""
+    open_braces: list[tuple[int, bool]] = []
+    for brace in _BRACES.finditer(text) if "box" in text else ():
+        if brace[0] == "{":
+            before = text[max(0, brace.start() - 8) : brace.start()].rstrip()
+            open_braces.append((brace.end(), before.endswith(("boxed", "fbox"))))
+        elif brace[0] == "}" and open_braces:
+            start, is_box = open_braces.pop()
+            if is_box:
+                yield start, brace.start()
 
 
 def _last_tag(tail: str) -> str | None:
-    matches = _TAG.findall(tail)
-    return matches[-1].strip() or None if matches else None
+    end = tail.rfind("</answer>")
+    start = tail.rfind("<answer>", 0, max(end, 0))
+    inside = tail[start + len("<answer>") : end].strip() if start >= 0 else ""
+    return inside if 0 < len(inside) <= LONGEST else None
+
+
+def _last_line(tail: str) -> str | None:
+    below = ""
+    for line in reversed(tail.splitlines()):
+        if match := _LINE.search(line):
+            rest = match["rest"] if match["rest"].strip(" *_\t") else below * bool(match["colon"])
+            if match["verb"]:
+                rest = _SENTENCE_END.split(rest, maxsplit=1)[0]
+            found = rest.strip().strip("*_").rstrip(".").strip()
+            if 0 < len(found) <= LONGEST:
+                return found
+        below = line if line.strip() else below
+    return None
 
 
 def normalize_answer(answer: str) -> str:
@@ -78,57 +115,64 @@ def normalize_answer(answer: str) -> str:
 
     >>> normalize_answer(" $x = \\dfrac{1}{2}$. ")
     '\\frac{1}{2}'
-    >>> normalize_answer("023")
-    '23'
+    >>> normalize_answer("1,200 square meters"), normalize_answer("023"), normalize_answer("\\text{(B)}")
+    ('1200', '23', 'B')
     """
-    before = None
-    text = answer
+    if len(answer) > LONGEST:
+        return " ".join(answer.split())
+    text, before = answer, None
     while text != before:
-        before = text
-        text = _undress(text)
+        text, before = _undress(text), text
     return text
 
 
 def _undress(text: str) -> str:
-    text = text.strip().strip("$").strip()
-    for old, new in (("\\dfrac", "\\frac"), ("\\tfrac", "\\frac"), ("\\left", ""), ("\\right", ""),
-                     ("\\,", ""), ("\\!", ""), ("\\;", ""), ("\\ ", " "), ("−", "-")):  # fmt: skip
-        text = text.replace(old, new)
-    text = re.sub(r"^\\(?:text|mathrm|textbf|mathbf)\{([^{}]*)\}$", r"\1", text)
-    text = re.sub(r"^[A-Za-z] ?= ?(?=\S)", "", text)
-    text = _UNITS.sub("", text).rstrip(".").strip()
-    text = re.sub(r"\s+", " ", text)
-    if re.fullmatch(r"[+-]?\d{1,40}", text):
-        digits = text.lstrip("+-").lstrip("0") or "0"
-        return f"-{digits}" if text[0] == "-" and digits != "0" else digits
+    text = _SPELLING.sub(lambda match: _SPELLINGS[match[0]], " ".join(text.split()))
+    text = text.removeprefix("\\$").strip("$`* ").removesuffix("\\$").rstrip(".").strip()
+    if wrapped := _WRAPPED.fullmatch(text):
+        text = wrapped[1] or wrapped[2] or ""
+    text = _MARKS.sub("", _NAMED.sub("", text, count=1) if _NAMED.match(text) else text)
+    if (unit := _UNIT.fullmatch(text)) and _NO_UNITS.isdisjoint(re.split("[ /]", unit[2].lower())):
+        text = unit[1]
+    if _THOUSANDS.fullmatch(text):
+        text = text.replace(",", "")
+    if integer := _INTEGER.fullmatch(text):
+        text = integer[2] if integer[1] != "-" or integer[2] == "0" else f"-{integer[2]}"
     return text
 
 
 def read_number(answer: str) -> Fraction | None:
     r"""Return an answer as an exact number when it plainly is one: 12, 1,200, 0.5, 1/2, \frac{1}{2}, 3e2.
 
-    >>> read_number("0.5") == read_number("\\frac{1}{2}")
+    >>> read_number("0.5") == read_number("\\frac{1}{2}") == read_number("1/2")
     True
     """
-    text = normalize_answer(answer).replace(" ", "")
-    match = _FRACTION.fullmatch(text)
-    if match:
-        sign, upper, lower = match[1] or "", match[2] or match[4], match[3] or match[5]
-        return Fraction(int(sign + upper), int(lower)) if int(lower) else None
-    if _NUMBER.fullmatch(text):
-        return Fraction(text.replace(",", ""))
-    return None
+    text = normalize_answer(answer)
+    if match := _FRACTION.fullmatch(text):
+        sign, *parts = (part or "" for part in match.groups())
+        upper, lower = int("".join(parts[0:2]) or parts[4]), int("".join(parts[2:4]) or parts[5])
+        return Fraction(-upper if sign == "-" else upper, lower) if lower else None
+    return Fraction(text) if _NUMBER.fullmatch(text) else None
+
+
+def compare_plainly(one: str, other: str) -> bool | None:
+    """Say whether two answers are the same as far as spelling and numbers tell; None: only mathematics could.
+
+    >>> compare_plainly("1/2", "0.50"), compare_plainly("3", "4"), compare_plainly("x+1", "1+x")
+    (True, False, None)
+    """
+    first, second = normalize_answer(one), normalize_answer(other)
+    if first.casefold() == second.casefold():
+        return True
+    left, right = read_number(first), read_number(second)
+    if left is None or right is None:
+        return None
+    return left == right
 
 
 def is_same_answer(one: str, other: str) -> bool:
-    """Say whether two answers are plainly the same: equal as numbers, or as normalized text, whatever the case.
+    """Say whether two answers are plainly the same: equal as numbers, or in spelling, whatever the case.
 
     Symbolic equality is the math grader's; this one never hangs.
     """
-    first, second = normalize_answer(one), normalize_answer(other)
-    if first == second:
-        return True
-    left, right = read_number(first), read_number(second)
-    if left is not None and right is not None:
-        return left == right
-    return first.casefold() == second.casefold()
+    return compare_plainly(one, other) is True

@@ -51,6 +51,11 @@ class LiveCall:
         counted = self._usage.total_tokens if self._usage else self.estimated_prompt_tokens + self._tokens
         return counted + self._abandoned_tokens
 
+    @property
+    def is_complete(self) -> bool:
+        """Say whether the stream gave a finish reason."""
+        return self._finish_reason is not None
+
     def started(self, at: int) -> events.CallStarted:
         """Return the event of the request being sent."""
         self._started_at = at
@@ -74,9 +79,9 @@ class LiveCall:
         self._finish_reason = chunk.finish_reason or self._finish_reason
         self._usage = chunk.usage or self._usage
         if chunk.thinking:
-            yield self._delta("thinking", chunk.thinking, at)
+            yield self._delta("thinking", _make_storable(chunk.thinking), at)
         if chunk.text:
-            yield self._delta("answer", chunk.text, at)
+            yield self._delta("answer", _make_storable(chunk.text), at)
 
     def _delta(self, channel: events.Channel, text: str, at: int) -> events.TextDelta:
         start = self._units[channel]
@@ -148,3 +153,10 @@ class LiveCall:
             return self._usage
         prompt = self.estimated_prompt_tokens if self._tokens or self._finish_reason else 0
         return Usage(prompt_tokens=prompt, completion_tokens=self._tokens)
+
+
+def _make_storable(text: str) -> str:
+    """Return the text with U+FFFD for NUL, which PostgreSQL refuses, and for lone surrogates, which UTF-8 does."""
+    if text.isascii() and "\0" not in text:
+        return text
+    return text.replace("\0", "\ufffd").encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")

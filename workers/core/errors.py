@@ -9,7 +9,10 @@ ReasoningError
 ├── DeadlinePassed        the lane used all the seconds it was given
 ├── StrategyError         our own bug: a strategy broke a promise
 └── UnreadableAnswer      a reference answer that a grader cannot read
+FencedOff                 another worker owns the lane: what this one writes is refused
 """
+
+from collections.abc import Sequence
 
 
 class ReasoningError(Exception):
@@ -46,3 +49,12 @@ class StrategyError(ReasoningError):
 
 class UnreadableAnswer(ReasoningError):
     """A reference answer that its grader cannot read."""
+
+
+class FencedOff(Exception):
+    """Another worker owns some lanes now; nothing of what was to be written is."""
+
+    def __init__(self, lane_ids: Sequence[int]) -> None:
+        """Name the lanes."""
+        self.lane_ids = lane_ids
+        super().__init__(f"Lanes {list(lane_ids)} belong to another worker now; nothing was written.")

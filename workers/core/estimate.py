@@ -4,9 +4,10 @@ So the preview needs no formula: it runs the strategy itself, with the real prom
 """
 
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 from typing import Any, NamedTuple
 
-from workers.core.errors import ReasoningError
+from workers.core.errors import BudgetSpent, ReasoningError
 from workers.core.lane import Chance, LaneSettings, LiveLane
 from workers.core.model import Chunk, Request, estimate_tokens
 from workers.core.strategy import Strategy
@@ -21,21 +22,29 @@ class Estimate(NamedTuple):
     total_tokens: int
     critical_path_tokens: int
     peak_context: int
+    is_cut: bool = False
+    """True when the play was stopped at a limit: the real cost is higher."""
 
 
 class _SilentModel:
     """Answers every request at once, and charges a fixed number of tokens for it."""
 
-    def __init__(self, tokens_per_call: int | None) -> None:
+    def __init__(self, tokens_per_call: int | None, most_calls: int | None) -> None:
         self._tokens = tokens_per_call
+        self._most_calls = most_calls
+        self._calls = 0
 
     async def stream(self, request: Request) -> AsyncGenerator[Chunk, None]:
         """Yield one chunk that carries an answer and a selection that any strategy can read."""
+        self._calls += 1
+        if self._most_calls is not None and self._calls > self._most_calls:
+            raise BudgetSpent(f"The estimate ends after {self._most_calls} calls.")
         written = min(self._tokens or request.max_tokens, request.max_tokens)
         prompt = sum(estimate_tokens(message.content) for message in request.messages)
         usage = Usage(prompt_tokens=prompt, completion_tokens=written)
-        # the text is as long as the tokens it costs, so that prompts built from it have their real size
-        text = "word " * max(0, written - 4) + r"\boxed{1}"
+        # Four bytes a token, so that prompts built from the text have their real size. Two answers in turn, so that
+        # nothing stops early because all agree.
+        text = "etc " * (written - 3) + rf"\boxed{{{1 + int(request.key.rpartition('-')[2]) % 2}}}"
         yield Chunk(text=text, finish_reason="stop", usage=usage)
 
     async def count_tokens(self, text: str) -> int:
@@ -43,7 +52,7 @@ class _SilentModel:
         return estimate_tokens(text)
 
 
-async def estimate_cost(
+async def estimate_cost(  # noqa: PLR0913  # keywords only
     strategy: Strategy,
     params: Any,
     *,
@@ -51,20 +60,25 @@ async def estimate_cost(
     sampling: Sampling,
     random: Chance,
     tokens_per_call: int | None = None,
+    most_calls: int | None = None,
+    most_tokens: int | None = None,
 ) -> Estimate:
-    """Play the strategy and return what it cost; every call writes its whole limit unless told otherwise."""
+    """Play the strategy and return what it cost; every call writes its whole limit unless told otherwise.
+
+    The play stops at `most_calls` or `most_tokens`, so that absurd settings cost little to refuse.
+    """
     lane = LiveLane(
-        LaneSettings(lane=0, model_name="", sampling=sampling, seed=0),
-        model=_SilentModel(tokens_per_call),
+        LaneSettings(lane=0, model_name="", sampling=sampling, seed=0, budget_tokens=most_tokens),
+        model=_SilentModel(tokens_per_call, most_calls),
         emit=lambda event, prompt: None,
         clock=lambda: 0,
         random=random,
     )
-    try:
-        await strategy.solve(Problem(question=question), lane, params)
-    except ReasoningError:
-        pass  # a strategy that needs real text to go on has shown its cost until there
+    is_cut = False
+    with suppress(ReasoningError):  # a strategy that needs real text to go on has shown its cost until there
+        try:
+            await strategy.solve(Problem(question=question), lane, params)
+        except BudgetSpent:
+            is_cut = True
     ledger = lane.ledger()
-    return Estimate(
-        ledger.calls, ledger.depth, ledger.total_tokens, ledger.critical_path_tokens, ledger.peak_context
-    )
+    return Estimate(ledger.calls, ledger.depth, ledger.total_tokens, ledger.critical_path_tokens, ledger.peak_context)

@@ -123,15 +123,24 @@ class LiveLane:
         max_tokens: int | None = None,
         each: Callable[[int, Reply], Awaitable[None]] | None = None,
     ) -> list[Reply]:
-        """Ask all prompts at the same time; return the replies in the order of the prompts.
+        """Ask all prompts at the same time; return the replies in the order of the prompts; see `gather`."""
+        if not prompts:
+            raise StrategyError(f"Role '{role}' asks nothing: the list of prompts is empty.")
+        calls = [self.ask(text, role=role, after=after, max_tokens=max_tokens) for text in prompts]
+        return await self.gather(calls, each=each)
+
+    async def gather(
+        self,
+        calls: Sequence[Coroutine[Any, Any, Reply]],
+        *,
+        each: Callable[[int, Reply], Awaitable[None]] | None = None,
+    ) -> list[Reply]:
+        """Run calls made by `ask` at the same time; return the replies in the order of the calls.
 
         A call that fails is left out (it is shown as failed); when all fail, the first failure is raised.
         `each` hears of every reply as it comes, with its index.
         """
-        if not prompts:
-            raise StrategyError(f"Role '{role}' asks nothing: the list of prompts is empty.")
-        calls = [self.ask(text, role=role, after=after, max_tokens=max_tokens) for text in prompts]
-        outcomes = await _gather([_attempt(call, index, each) for index, call in enumerate(calls)])
+        outcomes = await _run_all([_attempt(call, index, each) for index, call in enumerate(calls)])
         replies = [outcome for outcome in outcomes if isinstance(outcome, Reply)]
         if not replies:
             raise next(outcome for outcome in outcomes if isinstance(outcome, ModelError))
@@ -199,9 +208,7 @@ class LiveLane:
     def note(self, text: str) -> None:
         """Tell the reader of the lane something, e.g. that a selection was unreadable and what was done."""
         self._notes += 1
-        self.emit(
-            events.NoteTaken(lane=self.settings.lane, at=self.clock(), index=self._notes, text=text)
-        )
+        self.emit(events.NoteTaken(lane=self.settings.lane, at=self.clock(), index=self._notes, text=text))
 
     def offer(self, answer: Answer) -> None:
         """Keep the best answer so far: the lane gives it if it is stopped before its end."""
@@ -236,10 +243,11 @@ class LiveLane:
                 before = call.tokens_so_far
                 for event in call.take(chunk, self.clock()):
                     self.emit(event)
-                if not chunk.finish_reason:  # a complete text is kept, even if it is one token too many
-                    self._spend(call.tokens_so_far - before)
+                spent = call.tokens_so_far - before
+                if call.is_complete:  # it is kept, even if it is one token too many
+                    self._spent += spent
                 else:
-                    self._spent += call.tokens_so_far - before
+                    self._spend(spent)
         reply, finished = call.finish(self.clock())
         self.emit(finished)
         return reply
@@ -275,7 +283,7 @@ async def _attempt(
     return reply
 
 
-async def _gather(attempts: list[Coroutine[Any, Any, Reply | ModelError]]) -> list[Reply | ModelError]:
+async def _run_all(attempts: list[Coroutine[Any, Any, Reply | ModelError]]) -> list[Reply | ModelError]:
     """Run all; if one raises, cancel and await the rest, then raise that one alone."""
     try:
         async with asyncio.TaskGroup() as group:

@@ -44,9 +44,7 @@ def sum_up(calls: Iterable[Spent]) -> Ledger:
         calls=len(spent),
         depth=max(_depths(by_key).values(), default=0),
         peak_context=max((call.usage.total_tokens for call in spent), default=0),
-        wasted_tokens=sum(
-            call.abandoned_tokens + (call.usage.total_tokens if call.is_wasted else 0) for call in spent
-        ),
+        wasted_tokens=sum(call.abandoned_tokens + (call.usage.total_tokens if call.is_wasted else 0) for call in spent),
         failed_calls=sum(call.state == "failed" for call in spent),
         retries=sum(call.retries for call in spent),
     )

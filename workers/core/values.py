@@ -4,6 +4,8 @@ from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from workers.core.answers import drop_thinking
+
 FinishReason = Literal["stop", "length"]
 Ruling = Literal["right", "wrong", "unreadable", "timeout", "ungraded"]
 
@@ -23,15 +25,9 @@ class Problem(Value):
 class Sampling(Value):
     """How the model draws its tokens; the seed of each call is derived by the lane."""
 
-    temperature: float = Field(
-        0.8, ge=0, le=2, description="Spread of the drafts; 0 always takes the likeliest token."
-    )
-    top_p: float = Field(
-        0.95, gt=0, le=1, description="Draw only from the likeliest tokens that add up to this."
-    )
-    max_tokens: int = Field(
-        512, ge=1, le=131_072, description="Longest text of one call, in tokens."
-    )
+    temperature: float = Field(0.8, ge=0, le=2, description="Spread of the drafts; 0 always takes the likeliest token.")
+    top_p: float = Field(0.95, gt=0, le=1, description="Draw only from the likeliest tokens that add up to this.")
+    max_tokens: int = Field(512, ge=1, le=131_072, description="Longest text of one call, in tokens.")
 
 
 class Usage(Value):
@@ -70,7 +66,12 @@ class Reply(NamedTuple):
 
         Servers without a reasoning parser leave the thinking in the text; it ends at the last `</think>`.
         """
-        return self.text.rsplit("</think>", 1)[-1].strip()
+        return drop_thinking(self.text).strip()
+
+    @property
+    def has_thought(self) -> bool:
+        """Say whether the model thought before it answered."""
+        return bool(self.thinking) or self.solution != self.text.strip()
 
     @property
     def is_truncated(self) -> bool:

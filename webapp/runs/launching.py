@@ -1,0 +1,188 @@
+"""Start, stop and continue runs: the only place that creates lanes and asks for work."""
+
+import hashlib
+import json
+import secrets
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+from django.db import transaction
+from django.db.models.functions import Now
+from pydantic import BaseModel, ValidationError
+
+from webapp.problems.models import Problem, Suite
+from webapp.runs.models import ENDED, Call, Event, Lane, Recipe, Run, Status
+from webapp.runs.recording import announce, redis_now
+from workers.app import app
+from workers.core.errors import FencedOff
+from workers.core.events import LaneCancelled, Ledger
+from workers.core.values import Sampling
+from workers.live import stream
+from workers.strategies import catalog
+
+MAX_LANES = 20_000
+LANES_PER_TASK = 64
+
+
+class RecipeSpec(NamedTuple):
+    """A recipe as somebody asked for it, not yet checked."""
+
+    strategy: str
+    params: dict[str, Any]
+    model: str
+    sampling: dict[str, Any]
+
+
+class BadRecipe(ValueError):
+    """A recipe that cannot be run.
+
+    `field_errors` maps `strategy`, `model`, `params.<name>` or `sampling.<name>` to sentences.
+    """
+
+    def __init__(self, field_errors: dict[str, list[str]]) -> None:
+        """Join the sentences for readers of the message."""
+        self.field_errors = field_errors
+        super().__init__(" ".join(f"{name}: {text}" for name, texts in field_errors.items() for text in texts))
+
+
+def check_recipe(spec: RecipeSpec) -> Recipe:
+    """Return the recipe (saved, or yet to be saved) that a spec asks for. Raises BadRecipe."""
+    strategy = catalog().get(spec.strategy)
+    if strategy is None:
+        raise BadRecipe({"strategy": [f"There is no strategy '{spec.strategy}'; there are {', '.join(catalog())}."]})
+    if not spec.model.strip():
+        raise BadRecipe({"model": ["Name the model that the strategy is to use."]})
+    errors: dict[str, list[str]] = {}
+    params = _parse(strategy.params, spec.params, "params", errors)
+    sampling = _parse(Sampling, spec.sampling, "sampling", errors)
+    if errors or params is None or sampling is None:
+        raise BadRecipe(errors)
+    parts = {
+        "strategy": strategy.slug,
+        "params": params.model_dump(mode="json"),
+        "model": spec.model.strip(),
+        "sampling": sampling.model_dump(mode="json"),
+    }
+    fingerprint = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    return Recipe.objects.filter(fingerprint=fingerprint).first() or Recipe(**parts, fingerprint=fingerprint)
+
+
+def _parse(kind: type[BaseModel], given: dict[str, Any], prefix: str, errors: dict[str, list[str]]) -> BaseModel | None:
+    try:
+        return kind.model_validate(given)
+    except ValidationError as error:
+        for fault in error.errors():
+            name = ".".join([prefix, *(str(part) for part in fault["loc"])])
+            errors.setdefault(name, []).append(_say(fault["msg"], fault.get("input")))
+        return None
+
+
+def _say(message: str, given: object) -> str:
+    text = message.removeprefix("Value error, ")
+    return text if text.endswith(".") else f"{text}, got {str(given)[:60]!r}."
+
+
+@transaction.atomic
+def start_run(  # noqa: PLR0913  # keywords only; each is a field of the form
+    *,
+    problems: Sequence[Problem],
+    recipes: Sequence[RecipeSpec],
+    title: str = "",
+    suite: Suite | None = None,
+    repeats: int = 1,
+    budget_tokens: int | None = None,
+    budget_seconds: int | None = None,
+    seed: int | None = None,
+) -> Run:
+    """Create a run with a lane for every recipe, problem and repeat, and ask the workers for it once it is saved.
+
+    Raises BadRecipe, or ValueError when there is nothing to run or too much.
+    """
+    lanes = len(problems) * len(recipes) * repeats
+    if not lanes:
+        raise ValueError("A run needs at least one problem, one strategy and one repeat.")
+    if lanes > MAX_LANES:
+        raise ValueError(f"This run would have {lanes:,} lanes; the most is {MAX_LANES:,}.")
+    columns = [check_recipe(spec) for spec in recipes]
+    for recipe in columns:
+        if recipe.pk is None:
+            kept, _ = Recipe.objects.get_or_create(
+                fingerprint=recipe.fingerprint,
+                defaults={
+                    "strategy": recipe.strategy,
+                    "params": recipe.params,
+                    "model": recipe.model,
+                    "sampling": recipe.sampling,
+                },
+            )
+            recipe.pk = kept.pk
+    run = Run.objects.create(
+        title=(title or problems[0].question)[:200],
+        suite=suite,
+        repeats=repeats,
+        budget_tokens=budget_tokens,
+        budget_seconds=budget_seconds,
+        seed=secrets.randbelow(2**31) if seed is None else seed,
+    )
+    Lane.objects.bulk_create(
+        (
+            Lane(run=run, recipe=recipe, problem=problem, column=column, row=row, repeat=repeat)
+            for repeat in range(1, repeats + 1)
+            for row, problem in enumerate(problems, 1)
+            for column, recipe in enumerate(columns, 1)
+        ),
+        batch_size=1000,
+    )
+    transaction.on_commit(lambda: ask_for_work(run=run))
+    return run
+
+
+def ask_for_work(*, run: Run) -> None:
+    """Tell the workers which lanes of the run wait. A hint only: the lanes themselves are the work."""
+    waiting = run.lanes.filter(status=Status.QUEUED)
+    lane_ids = list(waiting.values_list("id", flat=True))
+    waiting.update(hinted_at=Now())
+    for start in range(0, len(lane_ids), LANES_PER_TASK):
+        app.send_task(
+            "workers.tasks.run_lanes",
+            kwargs={"run_id": run.id, "lane_ids": lane_ids[start : start + LANES_PER_TASK]},
+            queue="runs" if run.suite_id is None else "suites",
+        )
+
+
+def cancel_run(*, run: Run) -> None:
+    """Stop a run: queued lanes end now, working ones within a second; what they have is kept."""
+    asked = Run.objects.filter(pk=run.pk, cancel_requested_at=None).exclude(status__in=ENDED)
+    if asked.update(cancel_requested_at=Now()):
+        cancel_queued(run=run)
+
+
+def cancel_queued(*, run: Run) -> None:
+    """End the lanes of a stopped run that nobody works on; from its request on, none of them can be claimed."""
+    while True:
+        fences = dict(run.lanes.filter(status=Status.QUEUED).values_list("id", "fence"))
+        at = run.clock_ms()
+        facts = [LaneCancelled(lane=lane_id, at=at, ledger=Ledger(), seconds=0.0) for lane_id in fences]
+        with suppress(FencedOff):  # a worker claimed one just now: it learns of the stop by itself
+            announce(run.id, facts, fences=fences)
+            return
+
+
+@transaction.atomic
+def continue_run(*, run: Run) -> int:
+    """Queue the lanes that were stopped or failed once more; return how many. What they had asked is asked anew."""
+    lane_ids = list(run.lanes.filter(status__in=(Status.CANCELLED, Status.FAILED)).values_list("id", flat=True))
+    if not lane_ids:
+        return 0
+    Event.objects.filter(lane_id__in=lane_ids).delete()
+    Event.objects.filter(run=run, lane=None, kind="run_ended").delete()
+    Call.objects.filter(lane_id__in=lane_ids).delete()
+    Lane.objects.filter(id__in=lane_ids).update(
+        status=Status.QUEUED, started_at=None, ended_at=None, lease_until=None, answer=None,
+        answer_note="", is_partial=False, stopped_by="", error="", ruling="", explanation="",
+    )  # fmt: skip
+    Run.objects.filter(pk=run.pk).update(status=Status.QUEUED, ended_at=None, cancel_requested_at=None)
+    stream.forget(redis_now(), run.id)
+    transaction.on_commit(lambda: ask_for_work(run=run))
+    return len(lane_ids)

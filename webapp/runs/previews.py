@@ -1,0 +1,94 @@
+"""What a comparison will cost, before anything is asked of a model."""
+
+import asyncio
+import random
+from typing import NamedTuple
+
+from webapp.runs.forms import Card, ComparisonForm
+from workers.core.estimate import Estimate, estimate_cost
+from workers.core.values import Sampling
+
+MOST_CALLS = 256
+"""Calls that one lane of a comparison may make."""
+MOST_TOKENS = 20_000_000
+"""Where the preview stops counting."""
+
+
+class LanePreview(NamedTuple):
+    """The cost of one picked card at most: every call writes as many tokens as it may."""
+
+    card: Card
+    describe: str
+    estimate: Estimate | None
+    """None while the card's settings are wrong."""
+    error: str
+    total_percent: float = 0
+    critical_percent: float = 0
+    """Lengths of the bar, on one scale for all lanes."""
+
+
+class Preview(NamedTuple):
+    """The cost of all picked cards."""
+
+    lanes: list[LanePreview]
+    calls: int
+    total_tokens: int
+    critical_path_tokens: int
+    """The longest of the lanes."""
+    scale_tokens: int
+    """What a full bar stands for."""
+    peak_context: int
+    """Prompt and text of the largest call."""
+
+
+def preview(form: ComparisonForm) -> Preview:
+    """Play every picked recipe without a model and return what it would cost.
+
+    Faults that only the play shows (too many calls) are added to the form's cards.
+    """
+    lanes = [_preview_lane(form, card) for card in form.picked]
+    known = [lane.estimate for lane in lanes if lane.estimate]
+    scale = max((estimate.total_tokens for estimate in known), default=0)
+    return Preview(
+        lanes=[_scaled(lane, scale) for lane in lanes],
+        calls=sum(estimate.calls for estimate in known),
+        total_tokens=sum(estimate.total_tokens for estimate in known),
+        critical_path_tokens=max((estimate.critical_path_tokens for estimate in known), default=0),
+        scale_tokens=scale,
+        peak_context=max((estimate.peak_context for estimate in known), default=0),
+    )
+
+
+def _preview_lane(form: ComparisonForm, card: Card) -> LanePreview:
+    params = card.params.settings
+    sampling = form.sampling.settings
+    if params is None or sampling is None or not card.own.is_valid():
+        return LanePreview(card, "", None, "Correct the settings to see the cost.")
+    own = Sampling.model_validate({**sampling.model_dump(), **card.own.values})
+    estimate = asyncio.run(
+        estimate_cost(
+            card.strategy, params, question=form.problem.data.get("question", "")[:65_536],
+            sampling=own, random=random.Random(0), most_calls=MOST_CALLS, most_tokens=MOST_TOKENS,
+        )
+    )  # fmt: skip
+    error = _too_much(estimate)
+    if error:
+        card.errors.append(error)
+    return LanePreview(card, card.strategy.describe(params), None if error else estimate, error)
+
+
+def _too_much(estimate: Estimate) -> str:
+    if estimate.calls > MOST_CALLS:
+        return f"These settings ask for more than {MOST_CALLS} calls; that is the most of one lane. Ask for fewer."
+    if estimate.total_tokens > MOST_TOKENS:
+        return f"These settings may use more than {MOST_TOKENS:,} tokens. Ask for fewer or shorter calls."
+    return ""
+
+
+def _scaled(lane: LanePreview, scale: int) -> LanePreview:
+    if lane.estimate is None or not scale:
+        return lane
+    return lane._replace(
+        total_percent=round(100 * lane.estimate.total_tokens / scale, 2),
+        critical_percent=round(100 * lane.estimate.critical_path_tokens / scale, 2),
+    )

@@ -1,0 +1,113 @@
+"""Read-only questions about runs."""
+
+import json
+import random
+from typing import Any, NamedTuple
+
+from asgiref.sync import async_to_sync
+from django.db.models import QuerySet
+
+from webapp.runs.models import ENDED, Call, Event, Lane, Recipe, Run
+from workers.core.estimate import estimate_cost
+from workers.core.values import Sampling
+from workers.strategies import catalog
+
+__all__ = ["ENDED", "View", "call_details", "find_view", "has_ended", "run_facts"]
+
+
+class View(NamedTuple):
+    """The lanes that one page shows."""
+
+    lane_ids: frozenset[int]
+    is_whole_run: bool
+    is_matrix: bool
+    """More than one problem or repeat, and none chosen."""
+
+
+def find_view(run_id: str, row: int | None, repeat: int | None) -> View | None:
+    """Return the lanes of one problem and repeat, or all lanes; None if there is no such run or problem."""
+    places = list(Lane.objects.filter(run_id=run_id).values_list("id", "row", "repeat"))
+    if row is None and repeat is None:
+        several = len({place[1:] for place in places}) > 1
+        chosen = [place[0] for place in places]
+        return View(frozenset(chosen), is_whole_run=True, is_matrix=several) if chosen else None
+    chosen = [lane_id for lane_id, *place in places if place == [row or 1, repeat or 1]]
+    if not chosen:
+        return None
+    return View(frozenset(chosen), is_whole_run=len(chosen) == len(places), is_matrix=False)
+
+
+def has_ended(run_id: str) -> bool:
+    """Say whether nothing more will happen in the run."""
+    return Run.objects.filter(pk=run_id, status__in=ENDED).exists()
+
+
+def run_facts(run: Run, view: View) -> dict[str, Any]:
+    """Return what a run page knows before any event: the run, its problem, its lanes and what they will cost."""
+    lanes: QuerySet[Lane] = (
+        run.lanes.filter(id__in=view.lane_ids).select_related("recipe", "problem").order_by("column")
+    )
+    problem = lanes[0].problem
+    return {
+        "run": {
+            "id": run.id,
+            "title": run.title,
+            "status": run.status,
+            "created_at": run.created_at.isoformat(),
+            "started_at": run.started_at and run.started_at.isoformat(),
+            "ended_at": run.ended_at and run.ended_at.isoformat(),
+            "seed": run.seed,
+            "budget_tokens": run.budget_tokens,
+            "budget_seconds": run.budget_seconds,
+        },
+        "problem": {"question": problem.question, "answer": problem.answer, "grader": problem.grader},
+        "lanes": [describe_lane(lane, problem.question) for lane in lanes],
+    }
+
+
+def describe_lane(lane: Lane, question: str) -> dict[str, Any]:
+    """Return a lane's place and recipe, in words and figures."""
+    return {
+        "id": lane.pk,
+        "column": lane.column,
+        "row": lane.row,
+        "repeat": lane.repeat,
+        "status": lane.status,
+        **describe_recipe(lane.recipe, question),
+    }
+
+
+def describe_recipe(recipe: Recipe, question: str) -> dict[str, Any]:
+    """Return a recipe in words, with what it will cost at most."""
+    strategy = catalog()[recipe.strategy]
+    params = strategy.params.model_validate(recipe.params)
+    cost = async_to_sync(estimate_cost)(
+        strategy, params, question=question, sampling=Sampling.model_validate(recipe.sampling),
+        random=random.Random(0),  # any subset costs the same
+    )  # fmt: skip
+    return {
+        "strategy": strategy.slug,
+        "title": strategy.title,
+        "short": strategy.short,
+        "family": strategy.family,
+        "describe": strategy.describe(params),
+        "params": recipe.params,
+        "sampling": recipe.sampling,
+        "model": recipe.model,
+        "estimate": cost._asdict(),
+    }
+
+
+def call_details(lane_id: int, key: str) -> dict[str, Any] | None:
+    """Return the request behind a call: messages, sampling, and which calls used its text."""
+    call = Call.objects.select_related("prompt", "lane__recipe").filter(lane_id=lane_id, key=key).first()
+    if call is None:
+        return None
+    started = Event.objects.get(lane_id=lane_id, identity=f"CallStarted:{key}").body
+    used_in = Call.objects.filter(lane_id=lane_id, after__contains=[key]).values_list("key", flat=True)
+    return {
+        "messages": json.loads(call.prompt.messages),
+        "model": call.lane.recipe.model,
+        "sampling": {**call.lane.recipe.sampling, "max_tokens": started["max_tokens"], "seed": call.seed},
+        "used_in": list(used_in),
+    }

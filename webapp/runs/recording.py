@@ -1,0 +1,181 @@
+"""Save facts: the only place that writes events, and the rows that follow from them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from asgiref.sync import async_to_sync
+from channels.layers import get_channel_layer
+from django.conf import settings
+from django.db import transaction
+from django.db.models.functions import Now
+from redis import Redis
+
+from webapp.runs.models import ENDED, Call, Event, Lane, Prompt, Run, Status
+from workers.core import events
+from workers.core.errors import FencedOff
+from workers.live import stream
+
+
+@transaction.atomic
+def save_facts(
+    run_id: str, facts: Sequence[events.Event], fences: Mapping[int, int], prompts: Mapping[str, str]
+) -> list[events.Event]:
+    """Store facts and bring lanes, calls and run up to date; return the facts that follow from them (a run's end).
+
+    A fact that is stored already changes nothing. `fences` maps lane to the fence its writer holds: facts of a lane
+    that somebody else has claimed since are refused by FencedOff, and nothing of the batch is stored.
+    """
+    _check_fences(facts, fences)
+    Prompt.objects.bulk_create(
+        [Prompt(digest=digest, messages=messages) for digest, messages in prompts.items()], ignore_conflicts=True
+    )
+    known = set(
+        Event.objects.filter(
+            lane_id__in={fact.lane for fact in facts}, identity__in={fact.identity for fact in facts}
+        ).values_list("lane_id", "identity")
+    )
+    fresh = [fact for fact in facts if (fact.lane, fact.identity) not in known]
+    Event.objects.bulk_create(
+        [
+            Event(run_id=run_id, lane_id=fact.lane, identity=fact.identity, kind=fact.kind,
+                  body=fact.model_dump(mode="json"))
+            for fact in fresh
+        ]
+    )  # fmt: skip
+    for fact in fresh:
+        if (project := _PROJECTIONS.get(type(fact))) is not None:
+            project(fact)
+    if any(isinstance(fact, events.ENDINGS) for fact in fresh):
+        return end_run(run_id)
+    return []
+
+
+def _check_fences(facts: Sequence[events.Event], fences: Mapping[int, int]) -> None:
+    lane_ids = sorted({fact.lane for fact in facts})
+    rows = Lane.objects.select_for_update(no_key=True).filter(id__in=lane_ids).order_by("id")
+    held = {lane.pk: lane.fence for lane in rows.only("id", "fence")}
+    if lost := [lane_id for lane_id in lane_ids if held.get(lane_id) != fences.get(lane_id)]:
+        raise FencedOff(lost)
+
+
+def end_run(run_id: str) -> list[events.Event]:
+    """End the run if all its lanes have ended; return its last fact, once."""
+    run = Run.objects.select_for_update().get(pk=run_id)
+    statuses = set(run.lanes.values_list("status", flat=True))
+    if run.has_ended or not statuses <= set(ENDED):
+        return []
+    if Status.CANCELLED in statuses:
+        run.status = Status.CANCELLED
+    else:
+        run.status = Status.FINISHED if Status.FINISHED in statuses else Status.FAILED
+    Run.objects.filter(pk=run_id).update(status=run.status, ended_at=Now())
+    ended = events.RunEnded(lane=0, at=run.clock_ms(), status=run.status)  # type: ignore[arg-type]
+    Event.objects.create(run=run, identity=ended.identity, kind=ended.kind, body=ended.model_dump(mode="json"))
+    return [ended]
+
+
+def announce(run_id: str, facts: Sequence[events.Event], *, fences: Mapping[int, int]) -> None:
+    """Save and publish facts that did not come from a lane at work, e.g. that a queued lane was stopped."""
+    following: list[events.Event] = []
+    if facts:
+        following = save_facts(run_id, facts, fences, {})
+    else:
+        with transaction.atomic():
+            following = end_run(run_id)
+    if everything := [*facts, *following]:
+        stream.append_now(redis_now(), run_id, stream.encode(everything))
+        layer = get_channel_layer()
+        async_to_sync(layer.group_send)(stream.group_name(run_id), {"type": "run.stirred"})
+
+
+@cache
+def redis_now() -> Redis:
+    """Return this process's client of the Redis server, for code that is not asynchronous."""
+    return Redis.from_url(settings.REDIS_URL)
+
+
+# --- what follows from a fact ---------------------------------------------------------------------------------
+
+
+def _start_call(fact: events.CallStarted) -> None:
+    Call.objects.create(
+        lane_id=fact.lane, key=fact.call, role=fact.role, round=fact.round, prompt_id=fact.prompt,
+        seed=fact.seed, after=list(fact.after), started_at_ms=fact.at,
+    )  # fmt: skip
+
+
+def _change_call(fact: events.CallEvent, **fields: Any) -> None:
+    Call.objects.filter(lane_id=fact.lane, key=fact.call).update(**fields)
+
+
+def _finish_call(fact: events.CallFinished) -> None:
+    _change_call(
+        fact, state="done", ended_at_ms=fact.at, first_token_at_ms=fact.first_token_at, answer=fact.answer,
+        finish_reason=fact.finish_reason, retries=fact.retries, **fact.usage.model_dump(),
+    )  # fmt: skip
+
+
+def _fail_call(fact: events.CallFailed) -> None:
+    _change_call(fact, state="failed", ended_at_ms=fact.at, error=fact.error, **fact.usage.model_dump())
+
+
+def _cancel_call(fact: events.CallCancelled) -> None:
+    _change_call(fact, state="cancelled", ended_at_ms=fact.at, **fact.usage.model_dump())
+
+
+def _restart_call(fact: events.CallRestarted) -> None:
+    call = Call.objects.get(lane_id=fact.lane, key=fact.call)
+    _change_call(fact, retries=fact.retry, abandoned_tokens=call.abandoned_tokens + fact.abandoned_tokens)
+
+
+def _grade_draft(fact: events.DraftGraded) -> None:
+    _change_call(fact, ruling=fact.ruling)
+
+
+def _give_answer(fact: events.AnswerGiven) -> None:
+    Lane.objects.filter(pk=fact.lane).update(
+        answer=fact.answer, answer_note=fact.note[:200], is_partial=fact.is_partial
+    )
+
+
+def _reach_verdict(fact: events.VerdictReached) -> None:
+    Lane.objects.filter(pk=fact.lane).update(ruling=fact.ruling, explanation=fact.explanation)
+
+
+def _end_lane(status: Status, fact: events.LaneEnd, **fields: Any) -> None:
+    ledger = fact.ledger
+    Lane.objects.filter(pk=fact.lane).update(
+        status=status, ended_at=Now(), lease_until=None, seconds=fact.seconds,
+        prompt_tokens=ledger.prompt_tokens, completion_tokens=ledger.completion_tokens,
+        total_tokens=ledger.total_tokens, critical_path_tokens=ledger.critical_path_tokens,
+        calls=ledger.calls, depth=ledger.depth, peak_context=ledger.peak_context,
+        wasted_tokens=ledger.wasted_tokens, **fields,
+    )  # fmt: skip
+
+
+def _finish_lane(fact: events.LaneFinished) -> None:
+    _end_lane(Status.FINISHED, fact, stopped_by=fact.stopped_by)
+
+
+def _fail_lane(fact: events.LaneFailed) -> None:
+    _end_lane(Status.FAILED, fact, error=fact.error)
+
+
+def _cancel_lane(fact: events.LaneCancelled) -> None:
+    _end_lane(Status.CANCELLED, fact)
+
+
+_PROJECTIONS: dict[type[events.EventBase], Callable[[Any], None]] = {
+    events.CallStarted: _start_call,
+    events.CallRestarted: _restart_call,
+    events.CallFinished: _finish_call,
+    events.CallFailed: _fail_call,
+    events.CallCancelled: _cancel_call,
+    events.DraftGraded: _grade_draft,
+    events.AnswerGiven: _give_answer,
+    events.VerdictReached: _reach_verdict,
+    events.LaneFinished: _finish_lane,
+    events.LaneFailed: _fail_lane,
+    events.LaneCancelled: _cancel_lane,
+}

@@ -1,0 +1,98 @@
+"""What a viewer who comes late needs: every fact so far, and the text of calls that are still being written."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import orjson
+from django.db.models import Q
+
+from webapp.runs.models import Event, Run
+from webapp.runs.recording import redis_now
+from workers.live import stream
+
+_CALL_ENDS = {"call_finished", "call_failed", "call_cancelled"}
+_TEXT_BEGINS = {"call_started", "call_restarted"}
+OpenCall = tuple[int, str]
+
+
+class Snapshot(NamedTuple):
+    """A run up to a position in its log. Events behind that position continue it; applying some twice is harmless."""
+
+    position: stream.Position
+    status: str
+    events: list[dict[str, Any]]
+
+    def frame(self) -> dict[str, Any]:
+        """Return the snapshot as browsers get it."""
+        return {
+            "snapshot": True,
+            "epoch": self.position.epoch,
+            "cursor": self.position.offset,
+            "status": self.status,
+            "events": self.events,
+        }
+
+
+def take_snapshot(run_id: str, lane_ids: Sequence[int]) -> Snapshot:
+    """Return the state of some lanes of a run.
+
+    The position is read first: what is written meanwhile may come twice, but nothing can be missed.
+    """
+    position = stream.read_position(redis_now(), run_id)
+    facts = list(
+        Event.objects.filter(Q(lane_id__in=lane_ids) | Q(run_id=run_id, lane=None)).values_list("body", flat=True)
+    )
+    open_calls = _find_open_calls(facts)
+    if open_calls and position.offset:
+        facts += _read_open_texts(run_id, position.offset, open_calls)
+    status = Run.objects.values_list("status", flat=True).get(pk=run_id)
+    return Snapshot(position, status, facts)
+
+
+def _find_open_calls(facts: Sequence[dict[str, Any]]) -> set[OpenCall]:
+    calls: set[OpenCall] = set()
+    for fact in facts:
+        if fact["kind"] == "call_started":
+            calls.add((fact["lane"], fact["call"]))
+        elif fact["kind"] in _CALL_ENDS:
+            calls.discard((fact["lane"], fact["call"]))
+    return calls
+
+
+def _read_open_texts(run_id: str, top: int, wanted: set[OpenCall]) -> list[dict[str, Any]]:
+    """Walk the log backwards until every open call's text has been seen from its beginning."""
+    missing, resumed_lanes = set(wanted), set[int]()
+    found: list[dict[str, Any]] = []
+    while missing and top > 0:
+        entries = stream.read_back(redis_now(), run_id, top)
+        if not entries:
+            break
+        for entry in entries:
+            for event in reversed(orjson.loads(entry.events)):
+                call = (event["lane"], event.get("call"))
+                if event["kind"] == "lane_resumed":
+                    resumed_lanes.add(event["lane"])
+                    missing = {open_call for open_call in missing if open_call[0] not in resumed_lanes}
+                elif call in missing and event["kind"] == "text_delta":
+                    found.append(event)
+                elif call in missing and event["kind"] in _TEXT_BEGINS:
+                    missing.discard(call)
+        top = entries[-1].offset - 1
+    return _join(reversed(found))
+
+
+def _join(deltas: Any) -> list[dict[str, Any]]:
+    """Return one delta for each call and channel, as far as its text has no hole."""
+    joined: dict[tuple[int, str, str], dict[str, Any]] = {}
+    for delta in deltas:
+        key = (delta["lane"], delta["call"], delta["channel"])
+        before = joined.get(key)
+        if before is None and delta["start"] == 0:
+            joined[key] = delta
+        elif before is not None and _units(before["text"]) == delta["start"]:
+            joined[key] = {**delta, "start": 0, "text": before["text"] + delta["text"]}
+    return list(joined.values())
+
+
+def _units(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode("utf-16-le")) // 2

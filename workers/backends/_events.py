@@ -1,0 +1,61 @@
+"""Server-sent events, from bytes that may be cut anywhere, to the payloads of their `data:` lines."""
+
+MAX_EVENT_BYTES = 1 << 20
+"""Longest event that is accepted. One token with its envelope takes about 300 bytes."""
+
+
+class EventTooLong(ValueError):
+    """An event goes on for more than MAX_EVENT_BYTES."""
+
+
+class EventSplitter:
+    """Collects bytes and gives complete events. Comments, ids and an event that is cut off are dropped.
+
+    Source: WHATWG HTML, section 9.2.6 (lines end in LF, CRLF or CR; a blank line ends an event). An `error:` line,
+    which older llama.cpp servers send, counts as data.
+    """
+
+    def __init__(self) -> None:
+        """Begin at the start of a stream."""
+        self._rest: list[bytes] = []
+        self._rest_bytes = 0
+        self._is_first = True
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Return the payloads of the events that end in `data`. Raises EventTooLong."""
+        self._rest.append(data)
+        self._rest_bytes += len(data)
+        if b"\n" not in data and b"\r" not in data:
+            self._check()
+            return []
+        text = b"".join(self._rest)
+        if self._is_first:
+            if len(text) < 3 and b"\xef\xbb\xbf".startswith(text):
+                return []
+            text, self._is_first = text.removeprefix(b"\xef\xbb\xbf"), False
+        held = b""
+        if b"\r" in text:
+            if text.endswith(b"\r"):  # it may be half of a CRLF
+                text, held = text[:-1], b"\r"
+            text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        *whole, rest = text.split(b"\n\n")
+        self._rest = [rest + held]
+        self._rest_bytes = len(rest) + len(held)
+        self._check()
+        return [payload for event in whole if (payload := _read_data(event)) is not None]
+
+    def _check(self) -> None:
+        if self._rest_bytes > MAX_EVENT_BYTES:
+            raise EventTooLong
+
+
+def _read_data(event: bytes) -> bytes | None:
+    """Return the joined data lines of one event, or None when it has none."""
+    if event.startswith(b"data: ") and b"\n" not in event:  # what servers send, nearly always
+        return event[6:]
+    lines = [
+        value.removeprefix(b" ")
+        for name, colon, value in (line.partition(b":") for line in event.split(b"\n"))
+        if colon and name in (b"data", b"error")
+    ]
+    return b"\n".join(lines) if lines else None

@@ -1,0 +1,162 @@
+"""Reading one streamed chat completion, without any network: bytes in, chunks out."""
+
+import json
+from typing import Any
+
+import orjson
+
+from workers.backends._events import MAX_EVENT_BYTES, EventSplitter, EventTooLong
+from workers.backends._refusals import read_error
+from workers.backends._text import TextCleaner
+from workers.core.errors import ModelError, Refused, StreamCut
+from workers.core.model import Chunk
+from workers.core.values import FinishReason, Usage
+
+ENDS: dict[str, FinishReason] = {
+    "stop": "stop", "eos": "stop", "eos_token": "stop", "stop_sequence": "stop", "end_turn": "stop",
+    "tool_calls": "stop", "function_call": "stop",  # no tools are offered: the text is whole, whatever it looks like
+    "length": "length", "max_tokens": "length", "model_length": "length", "repetition": "length",
+}  # fmt: skip
+MOST_CHARACTERS_PER_TOKEN = 256
+
+
+class StreamReader:
+    """Turns the bytes of one response into chunks, at most one for each piece that came.
+
+    A fault of the stream is kept in `error`, not raised, so that the text before it is not lost.
+    """
+
+    def __init__(self, server: str, max_tokens: int) -> None:
+        """Take the server's name for messages, and the limit that it was given."""
+        self.error: ModelError | None = None
+        self.tokens = 0
+        """Completion tokens so far: pieces that carried text."""
+        self.finish_reason: FinishReason | None = None
+        self.is_done = False
+        """The server said that nothing follows."""
+        self._server = server
+        self._events = EventSplitter()
+        self._cleaners = (TextCleaner(), TextCleaner())
+        self._usage: Usage | None = None
+        self._most_characters = MOST_CHARACTERS_PER_TOKEN * (max_tokens + 256)
+
+    def feed(self, data: bytes) -> Chunk | None:
+        """Return what `data` adds, or None when that is nothing."""
+        texts: list[str] = []
+        thoughts: list[str] = []
+        tokens, had_ended = self.tokens, self.finish_reason is not None
+        try:
+            for payload in self._events.feed(data):
+                self._read(payload, texts, thoughts)
+                if self.is_done or self.error:
+                    break
+        except EventTooLong:
+            self.error = StreamCut(
+                f"{self._server} sent an event of more than {MAX_EVENT_BYTES:,} bytes after {self.tokens} tokens; "
+                "a token takes a few hundred. The text before it is kept as cut off."
+            )
+        ends_now = self.finish_reason is not None and not had_ended
+        usage, text, thinking = None, "".join(texts), "".join(thoughts)
+        self._most_characters -= len(text) + len(thinking)
+        if self._most_characters < 0 and not self.error:
+            self.error = StreamCut(
+                f"{self._server} went on writing far beyond the limit it was given; the text is kept as cut off."
+            )
+        if self.finish_reason:
+            usage, self._usage = self._usage, None
+        if not (text or thinking or ends_now or usage):
+            return None
+        return Chunk(text, thinking, self.tokens - tokens, self.finish_reason if ends_now else None, usage)
+
+    def end(self) -> Chunk | None:
+        """Return what was held back, now that the server sends no more."""
+        text, thinking = (cleaner.end() for cleaner in self._cleaners)
+        if not self.finish_reason and not self.error:
+            self.error = StreamCut(
+                f"{self._server} closed the stream after {self.tokens} tokens with no finish reason; "
+                "the text is kept as cut off."
+            )
+        return Chunk(text, thinking) if text or thinking else None
+
+    def _read(self, payload: bytes, texts: list[str], thoughts: list[str]) -> None:
+        if payload.strip() == b"[DONE]":
+            self.is_done = True
+            return
+        event = parse_json(payload)
+        if not isinstance(event, dict):
+            self.error = StreamCut(
+                f"{self._server} sent an event that is not a JSON object after {self.tokens} tokens; "
+                "the text before it is kept as cut off."
+            )
+        elif event.get("error") or event.get("object") == "error":
+            self.error = read_error(self._server, event, self.tokens)
+        else:
+            if isinstance(event.get("usage"), dict):
+                self._usage = read_usage(event["usage"])
+            for choice in _dicts(event.get("choices")):
+                if choice.get("index") in (0, None):
+                    self._read_choice(choice, texts, thoughts)
+
+    def _read_choice(self, choice: dict[str, Any], texts: list[str], thoughts: list[str]) -> None:
+        delta = choice.get("delta")
+        if isinstance(delta, dict):
+            content = delta.get("content")
+            thinking = delta.get("reasoning")
+            if thinking is None:
+                thinking = delta.get("reasoning_content")
+            if isinstance(thinking, str) and thinking:
+                thoughts.append(self._cleaners[1].clean(thinking))
+            if isinstance(content, str) and content:
+                texts.append(self._cleaners[0].clean(content))
+            self.tokens += bool(content or thinking)
+        reason = choice.get("finish_reason")
+        if reason and not self.finish_reason:
+            self._end(str(reason))
+
+    def _end(self, reason: str) -> None:
+        self.finish_reason = ENDS.get(reason)
+        if reason == "content_filter":
+            self.error = Refused(
+                f"{self._server} stopped the text after {self.tokens} tokens: its content filter objects. "
+                "The text is kept as cut off; asking again will not help."
+            )
+        elif not self.finish_reason:
+            known = "aborted the request" if reason in ("abort", "error", "cancelled") else "ended the stream"
+            self.error = StreamCut(
+                f"{self._server} {known} after {self.tokens} tokens with finish reason '{_shorten(reason)}', "
+                "not 'stop' or 'length'; the text is kept as cut off."
+            )
+
+
+def parse_json(payload: bytes) -> Any:
+    """Return the value of a JSON text, or None; half surrogates and invalid UTF-8 are let through for cleaning."""
+    try:
+        return orjson.loads(payload)
+    except orjson.JSONDecodeError:
+        try:
+            return json.loads(payload.decode("utf-8", "replace"))
+        except (ValueError, RecursionError):
+            return None
+
+
+def read_usage(usage: dict[str, Any]) -> Usage:
+    """Return the server's count; what is missing or no number counts as 0."""
+    return Usage(
+        prompt_tokens=_number(usage, "prompt_tokens"),
+        completion_tokens=_number(usage, "completion_tokens"),
+        reasoning_tokens=_number(usage.get("completion_tokens_details"), "reasoning_tokens"),
+        cached_tokens=_number(usage.get("prompt_tokens_details"), "cached_tokens"),
+    )
+
+
+def _number(fields: Any, name: str) -> int:
+    value = fields.get(name) if isinstance(fields, dict) else None
+    return value if isinstance(value, int) and 0 <= value < 2**31 else 0
+
+
+def _dicts(values: Any) -> list[dict[str, Any]]:
+    return [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []
+
+
+def _shorten(word: str) -> str:
+    return "".join(letter for letter in word[:30] if letter.isalnum() or letter in "_-")

@@ -1,0 +1,56 @@
+"""What the database and a worker tell each other about a lane; plain values, known to both sides."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from workers.core.values import FinishReason, Usage
+
+
+class LaneWork(NamedTuple):
+    """Everything a lane needs; the reference answer goes to the grader alone."""
+
+    lane: int
+    fence: int
+    """How often the lane was claimed."""
+    is_resumed: bool
+    """Taken over from a worker that died, with facts already stored."""
+    strategy: str
+    params: Mapping[str, Any]
+    model_name: str
+    sampling: Mapping[str, Any]
+    question: str
+    reference: str
+    grader: str
+    grader_input: dict[str, Any]
+    seed: int
+    budget_tokens: int | None
+    budget_seconds: int | None
+
+
+class Recorded(NamedTuple):
+    """One finished call of the journal."""
+
+    prompt: str
+    """SHA-256 of the prompt, as in the call's CallStarted."""
+    text: str
+    thinking: str
+    finish_reason: FinishReason
+    usage: Usage
+
+
+class Assignment(NamedTuple):
+    """A claimed lane, and what a worker before may have left of it."""
+
+    work: LaneWork
+    journal: Mapping[str, Recorded]
+    """Finished calls by key, in the order in which they ended."""
+    run_age_ms: int
+    """Milliseconds since the run began, at the moment of the claim."""
+
+
+class Pulse(NamedTuple):
+    """What the database answers to a worker that says it lives."""
+
+    is_cancelled: bool
+    lost: frozenset[int]
+    """Lanes that somebody else has claimed since."""

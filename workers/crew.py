@@ -1,0 +1,142 @@
+"""Work on many lanes at once in one event loop: claim, run, record, and let go."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
+
+import structlog
+
+from workers.backends.replay import ReplayModel
+from workers.core.assignments import Assignment, Pulse
+from workers.core.errors import FencedOff
+from workers.core.events import Event
+from workers.core.model import Model
+from workers.graders import are_equal
+from workers.live.outbox import Outbox, Publish
+from workers.running import LaneRun
+
+log = structlog.get_logger(__name__)
+PULSE_SECONDS = 0.5
+RENEW_EVERY = 10
+"""Pulses between two renewals of the leases: 5 of their 15 seconds."""
+
+T = TypeVar("T")
+
+
+class Desk(NamedTuple):
+    """The database's side of the work, as plain functions; each is called in the crew's one database thread."""
+
+    claim: Callable[[int], Assignment | None]
+    check_in: Callable[[Mapping[int, int], bool], Pulse]
+    save: Callable[[Sequence[Event], Mapping[int, int], Mapping[str, str]], Sequence[Event]]
+    give_up: Callable[[Mapping[int, int]], None]
+    leave: Callable[[], None]
+
+
+class Crew:
+    """All lanes of one task. One event loop, one database thread, one way out for events."""
+
+    def __init__(self, desk: Desk, model: Model, publish: Publish, lanes_at_once: int) -> None:
+        """Take the database's side, the model, and the way to viewers."""
+        self._desk = desk
+        self._model = model
+        self._publish = publish
+        self._places = asyncio.Semaphore(lanes_at_once)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="desk")
+        self._outbox = Outbox(self._save, self._publish_all)
+        self._following: list[Event] = []
+        self._lost: set[int] = set()
+        self._fences: dict[int, int] = {}
+        self._active: dict[int, tuple[LaneRun, asyncio.Task[None]]] = {}
+
+    async def work(self, lane_ids: Sequence[int]) -> None:
+        """Work until every lane that was free has ended; hands the rest over if interrupted."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                writer = group.create_task(self._outbox.run())
+                pulse = group.create_task(self._keep_pulse())
+                await self._work_all(lane_ids)
+                pulse.cancel()
+                self._outbox.close()
+                await writer
+        finally:
+            await self._leave()
+
+    async def _work_all(self, lane_ids: Sequence[int]) -> None:
+        async with asyncio.TaskGroup() as group:
+            for lane_id in lane_ids:
+                await self._places.acquire()
+                group.create_task(self._work_one(lane_id)).add_done_callback(lambda _: self._places.release())
+
+    async def _work_one(self, lane_id: int) -> None:
+        assignment = await self._ask(self._desk.claim, lane_id)
+        if assignment is None:
+            return
+        work = assignment.work
+        now = asyncio.get_running_loop().time
+        began = now() - assignment.run_age_ms / 1000
+        lane = LaneRun(
+            work,
+            model=ReplayModel(assignment.journal, self._model) if assignment.journal else self._model,
+            emit=self._outbox.emit,
+            clock=lambda: round((now() - began) * 1000),
+            equal=_are_equal,
+        )
+        self._fences[lane_id] = work.fence
+        task = asyncio.create_task(lane.run())
+        self._active[lane_id] = (lane, task)
+        try:
+            await asyncio.wait([task])
+        finally:
+            del self._active[lane_id]
+            if not task.done():
+                task.cancel()
+                await asyncio.wait([task])
+
+    async def _keep_pulse(self) -> None:
+        beats = 0
+        while True:
+            await asyncio.sleep(PULSE_SECONDS)
+            beats += 1
+            held = {lane: self._fences[lane] for lane in self._active}
+            pulse = await self._ask(self._desk.check_in, held, beats % RENEW_EVERY == 0)
+            self._let_go(pulse.lost)
+            if pulse.is_cancelled:
+                for lane, _ in list(self._active.values()):
+                    lane.stop()
+
+    async def _save(self, facts: Sequence[Event], prompts: dict[str, str]) -> None:
+        while facts := [fact for fact in facts if fact.lane not in self._lost]:
+            try:
+                self._following += await self._ask(self._desk.save, facts, self._fences, prompts)
+                return
+            except FencedOff as refusal:
+                self._let_go(refusal.lane_ids)
+
+    async def _publish_all(self, events: Sequence[Event]) -> None:
+        following, self._following = self._following, []
+        await self._publish([*(event for event in events if event.lane not in self._lost), *following])
+
+    def _let_go(self, lane_ids: Iterable[int]) -> None:
+        """Stop working on lanes that somebody else has claimed, and write nothing more of them."""
+        for lane_id in lane_ids:
+            log.warning("lane_lost", lane=lane_id)
+            self._lost.add(lane_id)
+            if lane_id in self._active:
+                self._active[lane_id][1].cancel()
+
+    async def _leave(self) -> None:
+        unfinished = {lane: self._fences[lane] for lane in self._active if lane not in self._lost}
+        if unfinished:
+            await self._ask(self._desk.give_up, unfinished)
+        await self._ask(self._desk.leave)
+        self._thread.shutdown(wait=False)
+
+    def _ask(self, verb: Callable[..., T], *args: Any) -> Awaitable[T]:
+        return asyncio.get_running_loop().run_in_executor(self._thread, partial(verb, *args))
+
+
+async def _are_equal(one: str, other: str) -> bool:
+    return await asyncio.to_thread(are_equal, one, other)

@@ -1,0 +1,114 @@
+"""Gather what lanes emit, and hand it on about 25 times a second: facts to the database, everything to the log."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+
+from workers.core.events import Event, TextDelta
+
+FLUSH_SECONDS = 0.04
+
+Save = Callable[[Sequence[Event], dict[str, str]], Awaitable[None]]
+Publish = Callable[[Sequence[Event]], Awaitable[None]]
+
+
+class Outbox:
+    """A queue between lanes and the outside. `emit` never waits; `run` flushes until `close`.
+
+    Facts are saved before they are published: a viewer never sees what a crash could undo.
+    """
+
+    def __init__(self, save: Save, publish: Publish) -> None:
+        """Take the two ways out: `save(facts, prompts by digest)` and `publish(events)`."""
+        self._save = save
+        self._publish = publish
+        self._pending: list[Event | _OpenDelta] = []
+        self._open: dict[tuple[int, str, str], _OpenDelta] = {}
+        self._prompts: dict[str, str] = {}
+        self._begun: set[tuple[int, str]] = set()
+        self._stirred = asyncio.Event()
+        self._hurry = asyncio.Event()
+        self._is_closing = False
+
+    def emit(self, event: Event, prompt: str | None = None) -> None:
+        """Take one event. A call's first text and every fact but a start leave at once, the rest within 40 ms."""
+        if isinstance(event, TextDelta):
+            self._add_delta(event)
+        else:
+            self._add_fact(event, prompt)
+        self._stirred.set()
+
+    def _add_delta(self, event: TextDelta) -> None:
+        key = (event.lane, event.call, event.channel)
+        delta = self._open.get(key)
+        if delta is not None:
+            delta.extend(event)
+            return
+        delta = self._open[key] = _OpenDelta(event)
+        self._pending.append(delta)
+        if key[:2] not in self._begun:
+            self._begun.add(key[:2])
+            self._hurry.set()
+
+    def _add_fact(self, event: Event, prompt: str | None) -> None:
+        self._pending.append(event)
+        call = getattr(event, "call", None)
+        if call is not None:  # text that comes after this fact must not slip in before it
+            self._open.pop((event.lane, call, "answer"), None)
+            self._open.pop((event.lane, call, "thinking"), None)
+        if event.kind in ("call_finished", "call_failed", "call_cancelled"):
+            self._begun.discard((event.lane, str(call)))
+        if prompt is not None and event.kind == "call_started":
+            self._prompts[event.prompt] = prompt
+        else:
+            self._hurry.set()
+
+    async def run(self) -> None:
+        """Flush until closed. Raises what `save` or `publish` raise: nothing may go on unrecorded."""
+        while not self._is_closing or self._pending:
+            await self._stirred.wait()
+            if not self._is_closing:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._hurry.wait(), FLUSH_SECONDS)
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Hand on everything that waits."""
+        pending, self._pending = self._pending, []
+        prompts, self._prompts = self._prompts, {}
+        self._open.clear()
+        self._stirred.clear()
+        self._hurry.clear()
+        if not pending:
+            return
+        events = [item.event() if isinstance(item, _OpenDelta) else item for item in pending]
+        facts = [event for event in events if event.is_fact]
+        if facts:
+            await self._save(facts, prompts)
+        await self._publish(events)
+
+    def close(self) -> None:
+        """Let `run` end once everything is handed on."""
+        self._is_closing = True
+        self._stirred.set()
+        self._hurry.set()
+
+
+class _OpenDelta:
+    """Text of one call and channel that still grows."""
+
+    def __init__(self, first: TextDelta) -> None:
+        self._first = first
+        self._last = first
+        self._parts = [first.text]
+
+    def extend(self, event: TextDelta) -> None:
+        self._parts.append(event.text)
+        self._last = event
+
+    def event(self) -> TextDelta:
+        if len(self._parts) == 1:
+            return self._first
+        return self._first.model_copy(
+            update={"text": "".join(self._parts), "tokens": self._last.tokens, "at": self._last.at}
+        )

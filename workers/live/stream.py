@@ -1,0 +1,115 @@
+"""The live log of a run: one Redis stream, both ends in one file.
+
+Every entry is one frame's events and has an offset: 1, 2, 3 … without a hole. The epoch names this incarnation of
+the log; if the log was lost and begins anew, the epoch differs and nobody mistakes a new offset for an old one.
+Source: the recovery rules of Centrifugo.
+"""
+
+import secrets
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from redis import Redis
+from redis.asyncio import Redis as AsyncRedis
+
+from workers.core.events import Event
+
+KEEP_SECONDS = 24 * 3600
+KEEP_ENTRIES = 100_000
+
+_APPEND = """
+local epoch = redis.call('HGET', KEYS[2], 'epoch')
+if not epoch then
+  epoch = ARGV[2]
+  redis.call('HSET', KEYS[2], 'epoch', epoch, 'top', 0)
+  redis.call('DEL', KEYS[1])
+end
+local top = redis.call('HINCRBY', KEYS[2], 'top', 1)
+redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[3], top .. '-0', 'events', ARGV[1])
+redis.call('EXPIRE', KEYS[1], ARGV[4])
+redis.call('EXPIRE', KEYS[2], ARGV[4])
+return top
+"""
+
+
+class Position(NamedTuple):
+    """A place in a run's log. `offset` 0 with an empty epoch: no log."""
+
+    epoch: str
+    offset: int
+
+
+class Entry(NamedTuple):
+    """One frame's events as JSON, at its offset."""
+
+    offset: int
+    events: bytes
+    """A JSON array."""
+
+
+def group_name(run_id: str) -> str:
+    """Return the channel-layer group that is rung when the run's log has grown."""
+    return f"run.{run_id}"
+
+
+def encode(events: Sequence[Event]) -> bytes:
+    """Return events as a JSON array."""
+    return b"[" + b",".join(event.model_dump_json().encode() for event in events) + b"]"
+
+
+def _keys(run_id: str) -> tuple[str, str]:
+    # the braces keep both keys on one node of a Redis cluster
+    return f"run:{{{run_id}}}:log", f"run:{{{run_id}}}:meta"
+
+
+def _arguments(events: bytes) -> tuple[bytes, str, int, int]:
+    return events, secrets.token_hex(8), KEEP_ENTRIES, KEEP_SECONDS
+
+
+async def append(redis: AsyncRedis, run_id: str, events: bytes) -> int:
+    """Add one entry to the run's log and return its offset."""
+    return int(await redis.eval(_APPEND, 2, *_keys(run_id), *_arguments(events)))  # type: ignore[misc, arg-type]
+
+
+def append_now(redis: Redis, run_id: str, events: bytes) -> int:
+    """Add one entry from code that is not asynchronous."""
+    return int(redis.eval(_APPEND, 2, *_keys(run_id), *_arguments(events)))  # type: ignore[arg-type]
+
+
+async def read_after(redis: AsyncRedis, run_id: str, after: int, limit: int = 500) -> tuple[Position, list[Entry]]:
+    """Return the log's end and the entries behind `after`, oldest first.
+
+    Complete only if the first entry's offset is `after + 1`: the caller checks.
+    """
+    log, meta = _keys(run_id)
+    async with redis.pipeline(transaction=True) as pipe:
+        pipe.hmget(meta, "epoch", "top")
+        pipe.xrange(log, min=f"({after}-0", max="+", count=limit)
+        head, found = await pipe.execute()
+    return _position(head), [_entry(item) for item in found]
+
+
+def forget(redis: Redis, run_id: str) -> None:
+    """Drop the run's log; the next append begins a new epoch."""
+    redis.delete(*_keys(run_id))
+
+
+def read_position(redis: Redis, run_id: str) -> Position:
+    """Return the end of the run's log."""
+    return _position(redis.hmget(_keys(run_id)[1], "epoch", "top"))  # type: ignore[arg-type]
+
+
+def read_back(redis: Redis, run_id: str, before: int, limit: int = 500) -> list[Entry]:
+    """Return entries up to and with offset `before`, newest first."""
+    found = redis.xrevrange(_keys(run_id)[0], max=f"{before}-0", min="-", count=limit)
+    return [_entry(item) for item in found]  # type: ignore[union-attr]
+
+
+def _position(head: Sequence[bytes | None]) -> Position:
+    epoch, top = head
+    return Position(epoch.decode(), int(top or 0)) if epoch else Position("", 0)
+
+
+def _entry(item: tuple[bytes, dict[bytes, bytes]]) -> Entry:
+    name, fields = item
+    return Entry(int(name.split(b"-")[0]), fields[b"events"])

@@ -1,0 +1,145 @@
+"""Run one lane: strategy, answer, verdict. Whatever goes wrong in it becomes an event and stays in it."""
+
+import asyncio
+import random
+from collections.abc import Callable
+from typing import Any, Literal
+
+import structlog
+
+from workers.core import events
+from workers.core.assignments import LaneWork
+from workers.core.errors import BudgetSpent, ReasoningError
+from workers.core.lane import Equal, LaneSettings, LiveLane, derive_seed
+from workers.core.model import Model
+from workers.core.values import Answer, Problem, Sampling, Verdict
+from workers.graders import catalog as graders
+from workers.strategies import catalog as strategies
+
+log = structlog.get_logger(__name__)
+MAX_GRADED_ANSWERS = 64
+
+
+class LaneRun:
+    """A lane at work. `stop()` ends it on a person's word; cancelling its task leaves it for another worker."""
+
+    def __init__(
+        self,
+        work: LaneWork,
+        *,
+        model: Model,
+        emit: Callable[[events.Event, str | None], None],
+        clock: Callable[[], int],
+        equal: Equal,
+    ) -> None:
+        """Prepare; nothing happens before `run`."""
+        self._work = work
+        self._emit = emit
+        self._clock = clock
+        self._drafts: dict[str, str] = {}
+        self._is_stopped = False
+        self._has_solved = False
+        self._task: asyncio.Task[None] | None = None
+        self._lane = LiveLane(
+            LaneSettings(
+                work.lane, work.model_name, Sampling.model_validate(work.sampling), work.seed, work.budget_tokens
+            ),
+            model=model,
+            emit=self._listen,
+            clock=clock,
+            random=random.Random(derive_seed(work.seed, "random")),  # repeatable on purpose
+            equal=equal,
+        )
+
+    def stop(self) -> None:
+        """End the lane now, keeping what it has; a lane that has its answer is left to be graded."""
+        if self._task is not None and not self._has_solved and not self._is_stopped:
+            self._is_stopped = True
+            self._task.cancel()
+
+    async def run(self) -> None:
+        """Work until the lane has ended. Raises nothing but CancelledError, and that only if not stopped."""
+        self._task = asyncio.current_task()
+        work, began = self._work, self._clock()
+        if work.is_resumed:
+            self._listen(events.LaneResumed(lane=work.lane, at=began, fence=work.fence))
+        self._listen(events.LaneStarted(lane=work.lane, at=began))
+        try:
+            ending = await self._solve(began)
+        except asyncio.CancelledError:
+            if not self._is_stopped:
+                raise
+            asyncio.current_task().uncancel()  # type: ignore[union-attr]  # inside a task there is one
+            if self._lane.best is not None:
+                await self._give(self._lane.best, is_partial=True)
+            ending = events.LaneCancelled(lane=work.lane, at=self._clock(), **self._costs(began))
+        except Exception as error:  # the lane's edge: neighbours go on
+            ending = self._fail(error, began)
+        self._listen(ending)
+
+    async def _solve(self, began: int) -> events.LaneFinished:
+        stopped_by: Literal["", "budget", "deadline"] = ""
+        strategy = strategies()[self._work.strategy]
+        params = strategy.params.model_validate(self._work.params)
+        answer: Answer | None
+        try:
+            async with asyncio.timeout(self._work.budget_seconds):
+                answer = await strategy.solve(Problem(question=self._work.question), self._lane, params)
+        except BudgetSpent:
+            answer, stopped_by = self._lane.best, "budget"
+        except TimeoutError:
+            answer, stopped_by = self._lane.best, "deadline"
+        self._has_solved = True
+        at, costs = self._clock(), self._costs(began)  # grading costs the lane no time
+        await self._give(answer or Answer(text="", note="none when it ended"), is_partial=bool(stopped_by))
+        return events.LaneFinished(lane=self._work.lane, at=at, stopped_by=stopped_by, **costs)
+
+    async def _give(self, answer: Answer, *, is_partial: bool) -> None:
+        work = self._work
+        self._listen(
+            events.AnswerGiven(
+                lane=work.lane, at=self._clock(), text=answer.text, answer=answer.answer, note=answer.note,
+                is_partial=is_partial,
+            )
+        )  # fmt: skip
+        if not work.reference and not work.grader_input:
+            return
+        verdict = await self._grade(answer.text, answer.answer)
+        self._listen(
+            events.VerdictReached(
+                lane=work.lane, at=self._clock(), ruling=verdict.ruling, explanation=verdict.explanation,
+                expected=verdict.expected or work.reference, grader=work.grader,
+            )
+        )  # fmt: skip
+        await self._grade_drafts()
+
+    async def _grade_drafts(self) -> None:
+        """Tell of every draft whether it was right, for readers; equal spellings are graded once."""
+        rulings: dict[str, Verdict] = {}
+        for call, answer in self._drafts.items():
+            if answer not in rulings:
+                if len(rulings) == MAX_GRADED_ANSWERS:
+                    continue
+                rulings[answer] = await self._grade(f"\\boxed{{{answer}}}", answer)
+            ruling = rulings[answer].ruling
+            self._listen(events.DraftGraded(lane=self._work.lane, at=self._clock(), call=call, ruling=ruling))
+
+    async def _grade(self, text: str, answer: str | None) -> Verdict:
+        grader = graders()[self._work.grader]
+        return await asyncio.to_thread(grader.grade, text, answer, self._work.reference, self._work.grader_input)
+
+    def _fail(self, error: Exception, began: int) -> events.LaneFailed:
+        if isinstance(error, ReasoningError):
+            words = str(error)
+        else:
+            log.exception("lane_failed", lane=self._work.lane)
+            words = f"A fault of ours ended the lane: {type(error).__name__}. The worker's log has the details."
+        return events.LaneFailed(lane=self._work.lane, at=self._clock(), error=words, **self._costs(began))
+
+    def _costs(self, began: int) -> dict[str, Any]:
+        return {"ledger": self._lane.ledger(), "seconds": round((self._clock() - began) / 1000, 3)}
+
+    def _listen(self, event: events.Event, prompt: str | None = None) -> None:
+        if isinstance(event, events.CallFinished) and event.answer is not None:
+            self._drafts[event.call] = event.answer
+        self._emit(event, prompt)
