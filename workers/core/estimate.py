@@ -81,4 +81,6 @@ async def estimate_cost(  # noqa: PLR0913  # keywords only
         except BudgetSpent:
             is_cut = True
     ledger = lane.ledger()
-    return Estimate(ledger.calls, ledger.depth, ledger.total_tokens, ledger.critical_path_tokens, ledger.peak_context)
+    return Estimate(
+        ledger.calls, ledger.depth, ledger.total_tokens, ledger.critical_path_tokens, ledger.peak_context, is_cut
+    )
