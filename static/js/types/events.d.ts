@@ -1,0 +1,346 @@
+// Generated from workers/core/events.py by `manage.py make_types`. Change the classes, not this file.
+
+/** The lane's answer. */
+export interface AnswerGiven {
+  /** The lane's id. */
+  lane: number;
+  /** Milliseconds since the run began. */
+  at: number;
+  kind: "answer_given";
+  text: string;
+  answer: string | null;
+  note: string;
+  /** True when the lane was stopped and this is the best answer until then. */
+  is_partial: boolean;
+}
+
+/** A call was stopped on purpose; what it wrote until then is kept. */
+export interface CallCancelled {
+  /** The lane's id. */
+  lane: number;
+  /** Milliseconds since the run began. */
+  at: number;
+  /** The call's key in its lane: role and position, e.g. `draft-3`. */
+  call: string;
+  kind: "call_cancelled";
+  text: string;
+  thinking: string;
+  usage: Usage;
+}
+
+/** A call broke; what it wrote until then is kept. */
+export interface CallFailed {
+  /** The lane's id. */
+  lane: number;
+  /** Milliseconds since the run began. */
+  at: number;
+  /** The call's key in its lane: role and position, e.g. `draft-3`. */
+  call: string;
+  kind: "call_failed";
+  error: string;
+  text: string;
+  thinking: string;
+  usage: Usage;
+}
+
+/** A call said that it is complete. */
+export interface CallFinished {
+  /** The lane's id. */
+  lane: number;
+  /** Milliseconds since the run began. */
+  at: number;
+  /** The call's key in its lane: role and position, e.g. `draft-3`. */
+  call: string;
+  kind: "call_finished";
+  text: string;
+  thinking: string;
+  /** The final answer found in the text, for calls that offer a solution. */
+  answer: string | null;
+  finish_reason: "stop" | "length";
+  usage: Usage;
+  /** Milliseconds since the run began, or None when nothing was written. */
+  first_token_at: number | null;
+  /** (milliseconds since the call began, characters of thinking and text so far), rising in both. */
+  marks: [number, number][];
+  /** How often the request was sent again before it went through. */
+  retries: number;
+}
+
+/** The request broke and is sent again; the text until then is void. */
+export interface CallRestarted {
+  /** The lane's id. */
+  lane: number;
+  /** Milliseconds since the run began. */
+  at: number;
+  /** The call's key in its lane: role and position, e.g. `draft-3`. */
+  call: string;
+  kind: "call_restarted";
+  /** 1 for the first repeat. */
+  retry: number;
+  error: string;
+  /** Completion tokens that were thrown away. */
+  abandoned_tokens: number;
+}
+
+/** A request to the model is about to be sent. */
+export interface CallStarted {
+  /** The lane's id. */
+  lane: number;
+  /** Milliseconds since the run began. */
+  at: number;
+  /** The call's key in its lane: role and position, e.g. `draft-3`. */
+  call: string;
+  kind: "call_started";
+  /** Index of the round it belongs to; 0 outside any round. */
+  round: number;
+  role: string;
+  /** SHA-256 of the prompt; the text is stored once. */
+  prompt: string;
+  seed: number;
+  max_tokens: number;
+  /** Keys of the calls whose text went into the prompt. */
+  after: string[];
+}
+
+/** A judge's value for a draft. */
+export interface CandidateScored {
+  /** The lane's id. */
+  lane: number;
+  /** Milliseconds since the run began. */
+  at: number;
+  /** The call's key in its lane: role and position, e.g. `draft-3`. */
+  call: string;
+  kind: "candidate_scored";
+  value: number;
+  /** Who judged: a call's key, or a method's name. */
+  by: string;
+}
+
+/** The grader's ruling on one draft, reached after the lane has ended. */
+export interface DraftGraded {
+  /** The lane's id. */
+  lane: number;
+  /** Milliseconds since the run began. */
+  at: number;
+  /** The call's key in its lane: role and position, e.g. `draft-3`. */
+  call: string;
+  kind: "draft_graded";
+  ruling: "right" | "wrong" | "unreadable" | "timeout" | "ungraded";
+}
+
+/** A person stopped the lane. */
+export interface LaneCancelled {
+  /** The lane's id. */
+  lane: number;
+  /** Milliseconds since the run began. */
+  at: number;
+  ledger: Ledger;
+  /** From the lane's start to its end. */
+  seconds: number;
+  kind: "lane_cancelled";
+}
+
+/** The strategy could not come to its end. */
+export interface LaneFailed {
+  /** The lane's id. */
+  lane: number;
+  /** Milliseconds since the run began. */
+  at: number;
+  ledger: Ledger;
+  /** From the lane's start to its end. */
+  seconds: number;
+  kind: "lane_failed";
+  error: string;
+}
+
+/** The strategy came to its end, or to the end of its budget with an answer. */
+export interface LaneFinished {
+  /** The lane's id. */
+  lane: number;
+  /** Milliseconds since the run began. */
+  at: number;
+  ledger: Ledger;
+  /** From the lane's start to its end. */
+  seconds: number;
+  kind: "lane_finished";
+  /** Why it ended early, or empty. */
+  stopped_by: "" | "budget" | "deadline";
+}
+
+/** Another worker took the lane over: texts of calls that were open start again. */
+export interface LaneResumed {
+  /** The lane's id. */
+  lane: number;
+  /** Milliseconds since the run began. */
+  at: number;
+  kind: "lane_resumed";
+  /** How often the lane was claimed. */
+  fence: number;
+}
+
+/** A worker began the lane. */
+export interface LaneStarted {
+  /** The lane's id. */
+  lane: number;
+  /** Milliseconds since the run began. */
+  at: number;
+  kind: "lane_started";
+}
+
+/** What a lane cost, computed from its calls alone (see ledger.py). */
+export interface Ledger {
+  prompt_tokens: number;
+  completion_tokens: number;
+  reasoning_tokens: number;
+  cached_tokens: number;
+  total_tokens: number;
+  /** Tokens (prompt and completion) on the longest chain of calls that waited for each other. */
+  critical_path_tokens: number;
+  /** The calls of that chain, first to last. */
+  critical_path: string[];
+  calls: number;
+  /** Calls in the longest chain, counted in calls. */
+  depth: number;
+  /** Largest prompt plus completion of any one call, in tokens. */
+  peak_context: number;
+  /** Tokens of calls that failed, were cancelled, were cut off, or offered no readable answer. */
+  wasted_tokens: number;
+  failed_calls: number;
+  retries: number;
+}
+
+/** A node of a tree search. */
+export interface NodePlaced {
+  /** The lane's id. */
+  lane: number;
+  /** Milliseconds since the run began. */
+  at: number;
+  kind: "node_placed";
+  node: string;
+  under: string | null;
+  call: string | null;
+}
+
+/** Something a reader of the lane should know, e.g. that a selection could not be read. */
+export interface NoteTaken {
+  /** The lane's id. */
+  lane: number;
+  /** Milliseconds since the run began. */
+  at: number;
+  kind: "note_taken";
+  index: number;
+  text: string;
+}
+
+/** Everything in the round has ended. */
+export interface RoundClosed {
+  /** The lane's id. */
+  lane: number;
+  /** Milliseconds since the run began. */
+  at: number;
+  kind: "round_closed";
+  index: number;
+}
+
+/** A named phase began. */
+export interface RoundOpened {
+  /** The lane's id. */
+  lane: number;
+  /** Milliseconds since the run began. */
+  at: number;
+  kind: "round_opened";
+  /** 1 for the lane's first round. */
+  index: number;
+  name: string;
+}
+
+/** Every lane of the run has ended; `lane` is 0. */
+export interface RunEnded {
+  /** The lane's id. */
+  lane: number;
+  /** Milliseconds since the run began. */
+  at: number;
+  kind: "run_ended";
+  status: "finished" | "failed" | "cancelled";
+}
+
+/** One answer and the calls that gave it. */
+export interface Tally {
+  /** The first spelling seen, in order of call. */
+  answer: string;
+  calls: string[];
+}
+
+/** Some more text of a call that is still being written. */
+export interface TextDelta {
+  /** The lane's id. */
+  lane: number;
+  /** Milliseconds since the run began. */
+  at: number;
+  /** The call's key in its lane: role and position, e.g. `draft-3`. */
+  call: string;
+  kind: "text_delta";
+  channel: "answer" | "thinking";
+  /** Where the text begins in its channel, in UTF-16 units (what browsers count). */
+  start: number;
+  text: string;
+  /** Completion tokens of the call so far. */
+  tokens: number;
+}
+
+/** Tokens of one call, as the model server counted them. */
+export interface Usage {
+  prompt_tokens: number;
+  completion_tokens: number;
+  reasoning_tokens: number;
+  cached_tokens: number;
+}
+
+/** The grader's ruling on the lane's answer. */
+export interface VerdictReached {
+  /** The lane's id. */
+  lane: number;
+  /** Milliseconds since the run began. */
+  at: number;
+  kind: "verdict_reached";
+  ruling: "right" | "wrong" | "unreadable" | "timeout" | "ungraded";
+  explanation: string;
+  expected: string;
+  grader: string;
+}
+
+/** How the votes stand after one more draft has ended. */
+export interface VotesCounted {
+  /** The lane's id. */
+  lane: number;
+  /** Milliseconds since the run began. */
+  at: number;
+  kind: "votes_counted";
+  round: number;
+  /** In the order in which the answers first appear by call; equal answers are merged. */
+  tallies: Tally[];
+  /** Calls that gave no answer; they do not vote. */
+  silent: string[];
+  /** Votes when all drafts have ended. */
+  expected: number;
+}
+
+/** The compact text that the next round starts from. */
+export interface WorkspaceWritten {
+  /** The lane's id. */
+  lane: number;
+  /** Milliseconds since the run began. */
+  at: number;
+  kind: "workspace_written";
+  /** 1 for the lane's first workspace. */
+  index: number;
+  round: number;
+  text: string;
+  /** Size of the text, in tokens; estimated when the backend cannot count. */
+  tokens: number;
+  /** Largest size allowed, in tokens. */
+  limit: number;
+  after: string[];
+}
+
+export type RunEvent = LaneStarted | LaneResumed | RoundOpened | RoundClosed | CallStarted | TextDelta | CallRestarted | CallFinished | CallFailed | CallCancelled | WorkspaceWritten | VotesCounted | CandidateScored | NodePlaced | NoteTaken | AnswerGiven | VerdictReached | DraftGraded | LaneFinished | LaneFailed | LaneCancelled | RunEnded;
