@@ -19,17 +19,19 @@ from webapp.lib.logs import logging_settings
 django_stubs_ext.monkeypatch()  # so that models may say ForeignKey["Problem"] in annotations
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-VAR = Path(os.environ.get("RETORT_VAR") or BASE_DIR / "var")
+VAR = Path(os.environ.get("RETORT_VAR") or BASE_DIR / "var").resolve()
 """Everything this machine writes: databases, logs, the secret key of local use."""
 
 
 def _local_env() -> dict[str, str]:
-    """Return what a running `manage.py up` in this folder says about its engines."""
+    """Return what a running `manage.py up` in this folder says about its engines; nothing if it runs no more."""
     try:
         lines = (VAR / "local.env").read_text().splitlines()
-    except OSError:
+        said = dict(line.split("=", 1) for line in lines if "=" in line)
+        os.kill(int(said.pop("UP_PROCESS")), 0)
+    except (OSError, KeyError, ValueError):
         return {}
-    return dict(line.split("=", 1) for line in lines if "=" in line)
+    return said
 
 
 _ENV = _local_env() | {name: value for name, value in os.environ.items() if value}
@@ -49,6 +51,17 @@ def _is_on(name: str) -> bool:
 
 # The site
 
+EMBEDDED = frozenset(
+    name
+    for name, variables in {
+        "postgres": ["DATABASE_URL"],
+        "redis": ["REDIS_URL"],
+        "model": ["VLLM_BASE_URL", "OPENAI_BASE_URL"],
+        "secret_key": ["SECRET_KEY"],
+    }.items()
+    if not any(os.environ.get(variable) for variable in variables)
+)
+"""What `manage.py up` starts or makes itself, because nothing points to another."""
 DEBUG = _is_on("DEBUG")
 # Empty is refused by Django at first use; `manage.py up` makes one for local use, elsewhere it must be given.
 SECRET_KEY = _text("SECRET_KEY", default="only-for-debugging" if DEBUG else "")
@@ -127,9 +140,10 @@ WHITENOISE_MAX_AGE = 0
 
 # Engines
 
+DATABASE_URL = _text("DATABASE_URL", default="postgres://127.0.0.1/retort")
 DATABASES = {
     "default": {
-        **dj_database_url.parse(_text("DATABASE_URL", default="postgres://127.0.0.1/retort")),
+        **dj_database_url.parse(DATABASE_URL),
         "CONN_HEALTH_CHECKS": True,
     }
 }

@@ -85,10 +85,8 @@ class Process:
             return ""
 
     def _signal(self, number: int, *, group: bool) -> None:
-        try:
+        with suppress(ProcessLookupError, PermissionError):  # macOS says the latter of a group of zombies
             (os.killpg if group else os.kill)(self._popen.pid, number)
-        except (ProcessLookupError, PermissionError):  # macOS says the latter of a group of zombies
-            pass
 
 
 def identity(user: str | None) -> dict[str, Any]:

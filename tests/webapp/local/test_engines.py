@@ -49,7 +49,7 @@ def test_sockets_stay_short_under_a_deep_temporary_folder(tmp_path: Path, monkey
 def test_a_part_that_ends_at_once_is_reported_with_its_last_lines(tmp_path: Path) -> None:
     part = parts.Part(name="poor", command=("sh", "-c", "echo no luck; exit 3"), is_ready=lambda _log: False)
 
-    with pytest.raises(parts.PartError, match="poor ended while starting. Its last lines:\nno luck"):
+    with pytest.raises(parts.PartError, match=r"poor ended while starting. Its last lines:\nno luck"):
         with parts.running(part, tmp_path / "poor.log"):
             pass
 
