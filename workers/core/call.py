@@ -18,7 +18,7 @@ class LiveCall:
     """The state of one call. Gives events; sends none."""
 
     def __init__(
-        self, lane: int, request: Request, round_index: int, after: tuple[str, ...], offers_solution: bool
+        self, lane: int, request: Request, round_index: int, after: tuple[str, ...], *, offers_solution: bool
     ) -> None:
         """Begin with nothing written."""
         self.request = request

@@ -354,9 +354,9 @@ class RunEnded(EventBase):
 
 
 Event = Annotated[
-    LaneStarted | LaneResumed | RoundOpened | RoundClosed | CallStarted | TextDelta | CallRestarted | CallFinished | CallFailed
-    | CallCancelled | WorkspaceWritten | VotesCounted | CandidateScored | NodePlaced | NoteTaken | AnswerGiven
-    | VerdictReached | DraftGraded | LaneFinished | LaneFailed | LaneCancelled | RunEnded,
+    LaneStarted | LaneResumed | RoundOpened | RoundClosed | CallStarted | TextDelta | CallRestarted | CallFinished
+    | CallFailed | CallCancelled | WorkspaceWritten | VotesCounted | CandidateScored | NodePlaced | NoteTaken
+    | AnswerGiven | VerdictReached | DraftGraded | LaneFinished | LaneFailed | LaneCancelled | RunEnded,
     Field(discriminator="kind"),
 ]  # fmt: skip
 EVENTS: TypeAdapter[Event] = TypeAdapter(Event)

@@ -5,7 +5,7 @@ import hashlib
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import aclosing, asynccontextmanager
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from workers.core import events
 from workers.core.answers import is_same_answer
@@ -20,6 +20,7 @@ SOLUTION_ROLES = frozenset({"draft", "refine"})
 
 After = Reply | Sequence[Reply] | None
 Equal = Callable[[str, str], Awaitable[bool]]
+Outcome = TypeVar("Outcome")
 
 
 class Chance(Protocol):
@@ -56,7 +57,7 @@ class LiveLane:
     answers mean the same (the default knows numbers and spelling, the worker's knows mathematics).
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # all that comes from outside
         self,
         settings: LaneSettings,
         *,
@@ -111,7 +112,7 @@ class LiveLane:
             max_tokens=min(max_tokens or sampling.max_tokens, sampling.max_tokens),
             seed=derive_seed(self.settings.seed, key),
         )
-        call = LiveCall(self.settings.lane, request, self._round, _keys(after), role in SOLUTION_ROLES)
+        call = LiveCall(self.settings.lane, request, self._round, _keys(after), offers_solution=role in SOLUTION_ROLES)
         return self._run(call)
 
     async def ask_each(
@@ -131,20 +132,20 @@ class LiveLane:
 
     async def gather(
         self,
-        calls: Sequence[Coroutine[Any, Any, Reply]],
+        calls: Sequence[Coroutine[Any, Any, Outcome]],
         *,
-        each: Callable[[int, Reply], Awaitable[None]] | None = None,
-    ) -> list[Reply]:
-        """Run calls made by `ask` at the same time; return the replies in the order of the calls.
+        each: Callable[[int, Outcome], Awaitable[None]] | None = None,
+    ) -> list[Outcome]:
+        """Run calls made by `ask`, or coroutines that await one, at the same time; return what they give, in order.
 
         A call that fails is left out (it is shown as failed); when all fail, the first failure is raised.
-        `each` hears of every reply as it comes, with its index.
+        `each` hears of every outcome as it comes, with its index.
         """
         outcomes = await _run_all([_attempt(call, index, each) for index, call in enumerate(calls)])
-        replies = [outcome for outcome in outcomes if isinstance(outcome, Reply)]
-        if not replies:
+        completed = [outcome for outcome in outcomes if not isinstance(outcome, ModelError)]
+        if not completed:
             raise next(outcome for outcome in outcomes if isinstance(outcome, ModelError))
-        return replies
+        return completed
 
     async def ask_many(
         self,
@@ -272,18 +273,18 @@ def _keys(after: After) -> tuple[str, ...]:
 
 
 async def _attempt(
-    call: Coroutine[Any, Any, Reply], index: int, each: Callable[[int, Reply], Awaitable[None]] | None
-) -> Reply | ModelError:
+    call: Coroutine[Any, Any, Outcome], index: int, each: Callable[[int, Any], Awaitable[None]] | None
+) -> Outcome | ModelError:
     try:
-        reply = await call
+        outcome = await call
     except ModelError as error:
         return error
     if each is not None:
-        await each(index, reply)
-    return reply
+        await each(index, outcome)
+    return outcome
 
 
-async def _run_all(attempts: list[Coroutine[Any, Any, Reply | ModelError]]) -> list[Reply | ModelError]:
+async def _run_all(attempts: Sequence[Coroutine[Any, Any, Outcome]]) -> list[Outcome]:
     """Run all; if one raises, cancel and await the rest, then raise that one alone."""
     try:
         async with asyncio.TaskGroup() as group:

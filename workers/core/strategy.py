@@ -70,7 +70,7 @@ class Strategy(NamedTuple):
         return " ".join(self.documentation.strip().split("\n\n", 1)[0].split())
 
 
-def strategy(
+def strategy(  # noqa: PLR0913  # one for each field of the record
     *,
     title: str,
     short: str,
@@ -87,7 +87,7 @@ def strategy(
     """
 
     def wrap(solve: Solve) -> Strategy:
-        names = solve.__globals__  # type: ignore[attr-defined]
+        names = solve.__globals__
         return Strategy(
             slug=solve.__module__.rsplit(".", 1)[-1],
             title=title,

@@ -89,6 +89,11 @@ class Answer(Value):
     note: str = ""
     """Where it comes from, in a few words, e.g. `7 of 11 votes`."""
 
+    @classmethod
+    def from_reply(cls, reply: Reply, note: str = "") -> "Answer":
+        """Return a draft as the answer."""
+        return cls(text=reply.solution, answer=reply.answer, note=note)
+
 
 class Verdict(Value):
     """A grader's ruling on one answer."""

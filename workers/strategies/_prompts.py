@@ -1,0 +1,30 @@
+"""The prompt that every strategy begins with, and how drafts stand in later prompts."""
+
+from collections.abc import Sequence
+
+from workers.core.lane import LiveLane
+from workers.core.prompts import number_texts
+from workers.core.values import Reply
+
+# The same text in all strategies, so that lanes on one problem can share the server's prefix cache, and drafts.
+DRAFT = """\
+Problem:
+$question
+
+Solve the problem step by step. At the end, write the final answer inside \\boxed{}.
+"""
+
+
+def show_solution(draft: Reply) -> str:
+    """Return what later calls may read of a draft: its solution without the thinking, marked when it was cut off."""
+    solution = draft.solution or "(No solution was written.)"
+    return f"{solution}\n(The text was cut off here.)" if draft.is_truncated else solution
+
+
+async def lay_out(lane: LiveLane, drafts: Sequence[Reply], limit: int) -> str:
+    """Return the solutions, numbered, in `limit` tokens: of each its end, where the answer is, in equal shares.
+
+    No share is below 32 tokens, so that every solution says something; very many solutions may pass the limit.
+    """
+    share = max(32, limit // len(drafts) - 8)  # 8 for its heading
+    return number_texts("Solution", [await lane.shorten(show_solution(draft), share) for draft in drafts])

@@ -1,0 +1,84 @@
+"""Count the answers of drafts, merging those that mean the same."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from workers.core.answers import compare_plainly
+from workers.core.events import Tally
+from workers.core.lane import Equal, LiveLane
+from workers.core.values import Answer, Reply
+
+
+class Bloc(NamedTuple):
+    """Drafts that give the same answer."""
+
+    answer: str
+    """The earliest spelling."""
+    drafts: tuple[Reply, ...]
+    """In order of call, never empty."""
+
+
+async def form_blocs(drafts: Sequence[Reply], equal: Equal) -> list[Bloc]:
+    """Put every draft that has an answer into the first bloc whose earliest answer equals its own.
+
+    `drafts` stand in order of call; so do the blocs, by their first member. A draft without an answer is in none.
+    """
+    blocs: list[Bloc] = []
+    for draft in drafts:
+        if draft.answer is None:
+            continue
+        for position, bloc in enumerate(blocs):
+            if await equal(bloc.answer, draft.answer):
+                blocs[position] = Bloc(bloc.answer, (*bloc.drafts, draft))
+                break
+        else:
+            blocs.append(Bloc(draft.answer, (draft,)))
+    return blocs
+
+
+def find_leader(blocs: Sequence[Bloc]) -> Bloc | None:
+    """Return the bloc with the most drafts, of tied ones the one whose first draft was called first."""
+    return max(blocs, key=lambda bloc: len(bloc.drafts), default=None)
+
+
+class Ballot:
+    """A vote that is counted anew, shown, and offered as the lane's answer, after every draft."""
+
+    def __init__(self, lane: LiveLane, *, expected: int) -> None:
+        """Open a vote of `expected` drafts."""
+        self._lane = lane
+        self._expected = expected
+        self._drafts: dict[int, Reply] = {}
+        self._blocs: list[Bloc] = []
+        self._equalities: dict[tuple[str, str], bool] = {}
+        self._counting = asyncio.Lock()
+
+    async def cast(self, index: int, draft: Reply) -> None:
+        """Count one more draft; `index` is its place among the calls, whenever it arrives."""
+        async with self._counting:
+            self._drafts[index] = draft
+            drafts = [self._drafts[place] for place in sorted(self._drafts)]
+            self._blocs = await form_blocs(drafts, self._are_equal)
+            tallies = [Tally(answer=bloc.answer, calls=tuple(d.key for d in bloc.drafts)) for bloc in self._blocs]
+            silent = [draft.key for draft in drafts if draft.answer is None]
+            self._lane.tally(tallies, silent, self._expected)
+            if tallies:
+                self._lane.offer(self.winner())
+
+    def winner(self) -> Answer:
+        """Return the leading answer, in the words of its earliest draft; after the first draft was cast."""
+        leader = find_leader(self._blocs)
+        if leader is None:
+            return Answer.from_reply(self._drafts[min(self._drafts)], note="no draft gives an answer")
+        votes = sum(len(bloc.drafts) for bloc in self._blocs)
+        return Answer(
+            text=leader.drafts[0].solution, answer=leader.answer, note=f"{len(leader.drafts)} of {votes} votes"
+        )
+
+    async def _are_equal(self, one: str, other: str) -> bool:
+        """Ask the lane about each pair once: telling may need mathematics."""
+        if (one, other) not in self._equalities:
+            plainly = compare_plainly(one, other)
+            self._equalities[one, other] = await self._lane.equal(one, other) if plainly is None else plainly
+        return self._equalities[one, other]
