@@ -5,6 +5,7 @@ Run as `python -m workers.graders._child MODULE CPU_SECONDS`; MODULE has a funct
 
 import contextlib
 import json
+import logging
 import os
 import resource
 import sys
@@ -18,11 +19,12 @@ _MEMORY_BYTES = 2 * 1024**3
 
 def main(module: str, cpu_seconds: int) -> None:
     """Answer until standard input closes."""
+    logging.disable()
     replies = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)  # whatever a library prints must not be read as an answer
+    answer = import_module(module).answer
     questions: Queue[bytes] = Queue()
     threading.Thread(target=_read, args=(sys.stdin.buffer, questions), daemon=True).start()
-    answer = import_module(module).answer
     _limit(resource.RLIMIT_AS, _MEMORY_BYTES)
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_FSIZE, 0)

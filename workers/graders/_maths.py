@@ -3,12 +3,9 @@
 Its LaTeX goes through a grammar, never through `sympify` or `parse_expr`, which run Python.
 """
 
-import logging
 from typing import Any
 
 from math_verify import LatexExtractionConfig, parse, verify
-
-logging.disable()
 
 _LATEX = (LatexExtractionConfig(boxed_match_priority=0),)
 

@@ -145,7 +145,9 @@ class _Child:
         except TookTooLong:
             line = None
         if line is None:
-            raise PoolBroken(f"The grading process did not start (exit code {self._process.poll()}).")
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(1)
+            raise PoolBroken(f"The grading process did not start (exit code {self._process.returncode}).")
         self._is_ready = True
 
     def ask(self, line: bytes, seconds: float) -> dict[str, Any] | None:
