@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from workers.backends._events import MAX_EVENT_BYTES, EventSplitter, EventTooLong
-from workers.backends._refusals import read_error
+from workers.backends._refusals import clean_quote, read_error
 from workers.backends._text import TextCleaner
 from workers.core.errors import ModelError, Refused, StreamCut
 from workers.core.model import Chunk
@@ -48,19 +48,21 @@ class StreamReader:
         try:
             for payload in self._events.feed(data):
                 self._read(payload, texts, thoughts)
-                if self.is_done or self.error:
+                if self.is_done:
                     break
         except EventTooLong:
-            self.error = StreamCut(
-                f"{self._server} sent an event of more than {MAX_EVENT_BYTES:,} bytes after {self.tokens} tokens; "
-                "a token takes a few hundred. The text before it is kept as cut off."
+            self.fail(
+                StreamCut(
+                    f"{self._server} sent an event of more than {MAX_EVENT_BYTES:,} bytes after {self.tokens} tokens; "
+                    "a token takes a few hundred. The text before it is kept as cut off."
+                )
             )
         ends_now = self.finish_reason is not None and not had_ended
         usage, text, thinking = None, "".join(texts), "".join(thoughts)
         self._most_characters -= len(text) + len(thinking)
-        if self._most_characters < 0 and not self.error:
-            self.error = StreamCut(
-                f"{self._server} went on writing far beyond the limit it was given; the text is kept as cut off."
+        if self._most_characters < 0:
+            self.fail(
+                StreamCut(f"{self._server} went on far beyond the limit it was given; the text is kept as cut off.")
             )
         if self.finish_reason:
             usage, self._usage = self._usage, None
@@ -71,12 +73,19 @@ class StreamReader:
     def end(self) -> Chunk | None:
         """Return what was held back, now that the server sends no more."""
         text, thinking = (cleaner.end() for cleaner in self._cleaners)
-        if not self.finish_reason and not self.error:
-            self.error = StreamCut(
+        self.fail(
+            StreamCut(
                 f"{self._server} closed the stream after {self.tokens} tokens with no finish reason; "
                 "the text is kept as cut off."
             )
+        )
         return Chunk(text, thinking) if text or thinking else None
+
+    def fail(self, error: ModelError) -> None:
+        """End the reading. The first error counts, and none does once the text is whole."""
+        self.is_done = True
+        if not self.finish_reason:
+            self.error = self.error or error
 
     def _read(self, payload: bytes, texts: list[str], thoughts: list[str]) -> None:
         if payload.strip() == b"[DONE]":
@@ -84,12 +93,14 @@ class StreamReader:
             return
         event = parse_json(payload)
         if not isinstance(event, dict):
-            self.error = StreamCut(
-                f"{self._server} sent an event that is not a JSON object after {self.tokens} tokens; "
-                "the text before it is kept as cut off."
+            self.fail(
+                StreamCut(
+                    f"{self._server} sent an event that is not a JSON object after {self.tokens} tokens; "
+                    "the text before it is kept as cut off."
+                )
             )
         elif event.get("error") or event.get("object") == "error":
-            self.error = read_error(self._server, event, self.tokens)
+            self.fail(read_error(self._server, event, self.tokens))
         else:
             if isinstance(event.get("usage"), dict):
                 self._usage = read_usage(event["usage"])
@@ -116,15 +127,19 @@ class StreamReader:
     def _end(self, reason: str) -> None:
         self.finish_reason = ENDS.get(reason)
         if reason == "content_filter":
-            self.error = Refused(
-                f"{self._server} stopped the text after {self.tokens} tokens: its content filter objects. "
-                "The text is kept as cut off; asking again will not help."
+            self.fail(
+                Refused(
+                    f"{self._server} stopped the text after {self.tokens} tokens: its content filter objects. "
+                    "The text is kept as cut off; asking again will not help."
+                )
             )
         elif not self.finish_reason:
             known = "aborted the request" if reason in ("abort", "error", "cancelled") else "ended the stream"
-            self.error = StreamCut(
-                f"{self._server} {known} after {self.tokens} tokens with finish reason '{_shorten(reason)}', "
-                "not 'stop' or 'length'; the text is kept as cut off."
+            self.fail(
+                StreamCut(
+                    f"{self._server} {known} after {self.tokens} tokens with finish reason "
+                    f"'{clean_quote(reason, 30)}', not 'stop' or 'length'; the text is kept as cut off."
+                )
             )
 
 
@@ -156,7 +171,3 @@ def _number(fields: Any, name: str) -> int:
 
 def _dicts(values: Any) -> list[dict[str, Any]]:
     return [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []
-
-
-def _shorten(word: str) -> str:
-    return "".join(letter for letter in word[:30] if letter.isalnum() or letter in "_-")

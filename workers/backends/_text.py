@@ -23,13 +23,14 @@ class TextCleaner:
         self._held = ""
         if text and "\ud800" <= text[-1] <= "\udbff":
             text, self._held = text[:-1], text[-1]
-        return _replace(text)
+        return clean_text(text)
 
     def end(self) -> str:
         """Return what was held back, now that nothing follows."""
         held, self._held = self._held, ""
-        return _replace(held)
+        return clean_text(held)
 
 
-def _replace(text: str) -> str:
+def clean_text(text: str) -> str:
+    """Return a whole text with NUL and lone surrogates replaced."""
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").replace(NUL, REPLACEMENT)

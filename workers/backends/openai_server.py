@@ -1,0 +1,255 @@
+"""A model behind an OpenAI-compatible server: vLLM, llama.cpp and their like."""
+
+import asyncio
+import random
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
+from types import TracebackType
+from typing import Any, Self
+
+import aiohttp
+import orjson
+from yarl import URL
+
+from workers.backends._patience import Patience, Watch
+from workers.backends._reading import StreamReader, parse_json
+from workers.backends._refusals import (
+    MOST_BODY_BYTES,
+    Busy,
+    HttpAnswer,
+    read_chat_status,
+    read_failure,
+    read_status,
+    read_type,
+)
+from workers.backends._server_info import ServerInfo, read_models, read_size
+from workers.backends._text import clean_text
+from workers.core.errors import ModelError, Refused, StreamCut, Unreachable
+from workers.core.model import Chunk, Request, estimate_tokens
+
+KEEP_ALIVE_SECONDS = 4  # uvicorn and llama.cpp hang up on idle connections after 5
+ASIDE_SECONDS = 10.0
+"""How long small questions (models, sizes) and the bodies of refusals may take."""
+NETWORK_ERRORS = (aiohttp.ClientError, OSError)
+
+
+class OpenAIServer:
+    """Streams chat completions, one request for each text.
+
+    Retries are its own, at most `patience.retries`, and told: a chunk with `restarted` comes before each.
+    Redirects are not followed; nothing is taken from the environment (proxies, .netrc).
+    Use it as `async with OpenAIServer(…) as model`, inside one event loop.
+    """
+
+    def __init__(
+        self, base_url: str, api_key: str = "", *, patience: Patience | None = None, chance: random.Random | None = None
+    ) -> None:
+        """Take the address, with or without its final /v1. Raises ValueError when it is none."""
+        url = URL(base_url.rstrip("/"))
+        if url.scheme not in ("http", "https") or not url.host:
+            raise ValueError("The model server's address must begin with http:// or https://, e.g. http://gpu:8000/v1.")
+        self._api = url if url.name == "v1" else url / "v1"
+        self._name = f"The model server at {self._api.with_user(None)}"
+        self._patience = patience or Patience()
+        self._chance = chance or random.Random()
+        self._headers = {"Accept-Encoding": "identity", "User-Agent": "retort"}
+        if api_key:
+            self._headers["Authorization"] = f"Bearer {api_key}"
+        self._session: aiohttp.ClientSession | None = None
+        self._can_tokenize = True
+
+    async def __aenter__(self) -> Self:
+        """Open the connection pool. It has no bound of its own: `LimitedModel` bounds the streams."""
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_SECONDS, ttl_dns_cache=60),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers=self._headers,
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._patience.connect_seconds),
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close all connections."""
+        if self._session:
+            await self._session.close()
+
+    # --- streaming ----------------------------------------------------------------------------------------
+
+    async def stream(self, request: Request) -> AsyncGenerator[Chunk, None]:
+        """Yield the text as it comes. Raises Unreachable or StreamCut after the retries, Refused at once."""
+        ends_at = asyncio.get_running_loop().time() + self._patience.total_seconds
+        for attempt in range(1, self._patience.retries + 2):
+            try:
+                async with aclosing(self._try(request, ends_at)) as chunks:
+                    async for chunk in chunks:
+                        yield chunk
+                return
+            except (Unreachable, StreamCut) as error:
+                wait = self._wait_seconds(attempt, error, ends_at)
+                if wait is None:
+                    tried = f" It was tried {attempt} times." if attempt > 1 else ""
+                    raise type(error)(f"{error}{tried}") from None
+                reason = str(error)
+            yield Chunk(restarted=reason)
+            await asyncio.sleep(wait)
+
+    async def _try(self, request: Request, ends_at: float) -> AsyncGenerator[Chunk, None]:
+        """Yield the chunks of one HTTP request."""
+        clock = asyncio.get_running_loop().time
+        watch = Watch(self._patience, ends_at, clock())
+        reader = StreamReader(self._name, request.max_tokens)
+        response = await self._post(request, ends_at)
+        try:
+            while not reader.is_done and (data := await self._read(response, reader, watch)):
+                tokens = reader.tokens
+                if chunk := reader.feed(data):
+                    yield chunk
+                if reader.tokens > tokens:
+                    watch.heard_token(clock())
+                elif clock() > watch.find_deadline(reader):  # only comments came
+                    reader.fail(watch.explain(self._name, reader))
+            if last := reader.end():
+                yield last
+            if reader.error:
+                raise reader.error
+            await _drain(response)  # so that the connection can be used again
+        finally:
+            response.close()  # stops the server's work, unless the answer was complete
+
+    async def _post(self, request: Request, ends_at: float) -> aiohttp.ClientResponse:
+        """Return the open stream. Raises ModelError when the server does not give one."""
+        deadline = min(asyncio.get_running_loop().time() + self._patience.first_token_seconds, ends_at)
+        try:
+            async with asyncio.timeout_at(deadline) as timeout:
+                response = await self._client.post(
+                    self._api / "chat" / "completions", data=_body(request), headers=_JSON, allow_redirects=False
+                )
+        except NETWORK_ERRORS as error:
+            if isinstance(error, TimeoutError) and timeout.expired():
+                raise StreamCut(
+                    f"{self._name} gave no answer within {self._patience.first_token_seconds:,.0f} s."
+                ) from None
+            raise read_failure(self._name, error) from None
+        if response.status == 200 and response.content_type == "text/event-stream":
+            return response
+        try:
+            if response.status == 200:
+                raise read_type(self._name, response.content_type)
+            raise read_chat_status(self._name, await _read_answer(response), request)
+        finally:
+            response.close()
+
+    async def _read(self, response: aiohttp.ClientResponse, reader: StreamReader, watch: Watch) -> bytes:
+        """Return the next bytes; none at the end of the stream, and when it breaks or falls silent."""
+        try:
+            async with asyncio.timeout_at(watch.find_deadline(reader)):
+                return await response.content.readany()
+        except TimeoutError:
+            with suppress(*NETWORK_ERRORS):
+                if data := response.content.read_nowait():  # it was this process that was late
+                    return data
+            reader.fail(watch.explain(self._name, reader))
+        except NETWORK_ERRORS:
+            reader.fail(
+                StreamCut(
+                    f"{self._name} broke the stream off after {reader.tokens} tokens; the text is kept as cut off."
+                )
+            )
+        return b""
+
+    def _wait_seconds(self, attempt: int, error: ModelError, ends_at: float) -> float | None:
+        """Return how long to wait before trying again, or None to give up."""
+        wait = self._patience.backoff_seconds * 2 ** (attempt - 1) * (1 + self._chance.random())
+        if isinstance(error, Busy):
+            wait = max(wait, error.wait_seconds)
+        is_too_long = wait > max(self._patience.longest_wait_seconds, self._patience.backoff_seconds * 8)
+        is_too_late = asyncio.get_running_loop().time() + wait >= ends_at
+        return None if is_too_long or is_too_late or attempt > self._patience.retries else wait
+
+    # --- asking aside -------------------------------------------------------------------------------------
+
+    async def count_tokens(self, text: str) -> int:
+        """Count with the server's tokenizer (vLLM's and llama.cpp's /tokenize); estimate where there is none."""
+        if self._can_tokenize:
+            text = clean_text(text)
+            body = {"prompt": text, "add_special_tokens": False, "content": text}  # vLLM reads the first two
+            try:
+                tokens = read_size(await self._ask("POST", self._api.parent / "tokenize", orjson.dumps(body)))
+            except Unreachable:
+                return estimate_tokens(text)  # this once
+            except Refused:
+                tokens = None
+            if tokens is not None:
+                return tokens
+            self._can_tokenize = False
+        return estimate_tokens(text)
+
+    async def ask_server(self) -> ServerInfo:
+        """Return the server's models and what they can hold. Raises ModelError."""
+        answer = read_models(await self._ask("GET", self._api / "models"))
+        if answer is None:
+            raise Unreachable(f"{self._name} does not list its models at /models. Check VLLM_BASE_URL.")
+        return answer
+
+    async def list_models(self) -> tuple[str, ...]:
+        """Return the names of the server's models. Raises ModelError."""
+        return (await self.ask_server()).models
+
+    async def _ask(self, method: str, url: URL, body: bytes | None = None) -> Any:
+        """Return the JSON of a small answer, or None when it is none. Raises ModelError."""
+        try:
+            async with (
+                asyncio.timeout(ASIDE_SECONDS),
+                self._client.request(method, url, data=body, headers=_JSON, allow_redirects=False) as response,
+            ):
+                answer = await _read_answer(response)
+        except NETWORK_ERRORS as error:
+            raise read_failure(self._name, error) from None
+        if answer.status != 200:
+            raise read_status(self._name, answer)
+        return parse_json(answer.body)
+
+    @property
+    def _client(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            raise RuntimeError("OpenAIServer is used before it is entered; write: async with OpenAIServer(…) as model.")
+        return self._session
+
+
+_JSON = {"Content-Type": "application/json"}
+
+
+def _body(request: Request) -> bytes:
+    """Return the request as JSON: these fields and no others."""
+    fields: dict[str, Any] = {
+        "model": request.model,
+        "messages": [{"role": message.role, "content": clean_text(message.content)} for message in request.messages],
+        "temperature": request.temperature,
+        "top_p": request.top_p,
+        "max_tokens": request.max_tokens,
+        "seed": request.seed,
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+    if request.stop:
+        fields["stop"] = list(request.stop)
+    return orjson.dumps(fields)
+
+
+async def _read_answer(response: aiohttp.ClientResponse) -> HttpAnswer:
+    """Read a small answer, or the beginning of a large one."""
+    body = b""
+    with suppress(*NETWORK_ERRORS):
+        async with asyncio.timeout(ASIDE_SECONDS):
+            while len(body) < MOST_BODY_BYTES and (data := await response.content.readany()):
+                body += data
+    return HttpAnswer(response.status, response.headers, body[:MOST_BODY_BYTES])
+
+
+async def _drain(response: aiohttp.ClientResponse) -> None:
+    with suppress(*NETWORK_ERRORS):
+        async with asyncio.timeout(0.2):
+            while await response.content.readany():
+                pass
