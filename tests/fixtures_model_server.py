@@ -41,7 +41,7 @@ class ModelServer:
     async def wait_for(self, condition: Callable[[list[dict[str, Any]]], bool]) -> list[dict[str, Any]]:
         """Return the log once it fulfils `condition`, letting this process's event loop run meanwhile."""
         async with asyncio.timeout(20):
-            while not condition(log := await asyncio.to_thread(self.log)):
+            while not condition(log := await asyncio.to_thread(self.log)):  # noqa: ASYNC110 (another process changes it)
                 await asyncio.sleep(0.01)
         return log
 
