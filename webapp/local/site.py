@@ -31,11 +31,8 @@ def worker(queue: str, *, threads: int, environment: Mapping[str, str]) -> Part:
             *("--without-gossip", "--without-mingle"),
         ),
         is_ready=lambda log: f"{queue}@" in (text := log.read_text(errors="replace")) and " ready." in text,
-        environment={
-            **environment,
-            "PYTHONPATH": _FOLDER,
-            "REMAP_SIGTERM": "SIGQUIT",
-        },  # SIGTERM: finish soon, or give up
+        # SIGTERM means: finish within these seconds or give up; what is given up is taken up at the next start.
+        environment={**environment, "PYTHONPATH": _FOLDER, "REMAP_SIGTERM": "SIGQUIT", "WORKER_GRACE_SECONDS": "4"},
     )
 
 
