@@ -1,0 +1,5 @@
+"""Leaderboards, for programs."""
+
+from ninja import Router
+
+router = Router(tags=["leaderboards"])

@@ -1,0 +1,201 @@
+"""What a leaderboard reads: lanes counted in SQL, never one by one.
+
+A lane counts when it finished and a grader ruled right, wrong or unreadable (an answer nobody can read solves nothing).
+Every other lane is left out and said so: not graded, grader out of time, failed, cancelled, not ended yet.
+A lane that its budget ended counts with the answer it had by then.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from django.db import connection
+from django.db.models import Aggregate, Avg, Count, FloatField, Max, Q, QuerySet, Sum
+
+from webapp.board.statistics import Tally
+from webapp.problems.models import Suite
+from webapp.runs.models import ENDED, Lane, Recipe, Status
+
+COUNTED = Q(status=Status.FINISHED, ruling__in=("right", "wrong", "unreadable"))
+EXCLUDED = {
+    "ungraded": Q(status=Status.FINISHED, ruling__in=("", "ungraded")),
+    "timeout": Q(status=Status.FINISHED, ruling="timeout"),
+    "failed": Q(status=Status.FAILED),
+    "cancelled": Q(status=Status.CANCELLED),
+    "open": ~Q(status__in=ENDED),
+}
+"""Why a lane does not count; with COUNTED, every lane is in exactly one."""
+
+
+class Median(Aggregate):
+    """PostgreSQL's continuous median."""
+
+    function = "PERCENTILE_CONT"
+    name = "Median"
+    output_field = FloatField()
+    template = "%(function)s(0.5) WITHIN GROUP (ORDER BY %(expressions)s)"
+
+
+class Cost(NamedTuple):
+    """One figure over the lanes that count."""
+
+    mean: float
+    median: float
+
+
+class RunBehind(NamedTuple):
+    """A run that gave lanes to a row."""
+
+    id: str
+    title: str
+    created_at: datetime
+    lanes: int
+
+
+class Result(NamedTuple):
+    """Everything that one recipe did on one suite."""
+
+    recipe: Recipe
+    tallies: Mapping[int, Tally]
+    """Problem to what became of it; only problems with a lane that counts."""
+    lanes: int
+    """Lanes that count."""
+    partial: int
+    """Those of them that their budget ended."""
+    total: Cost
+    critical: Cost
+    seconds: Cost
+    wasted_share: float
+    """Tokens of failed, cancelled, cut-off and unreadable calls, as a share of all."""
+    excluded: Mapping[str, int]
+    """Reason to lanes; reasons with none are absent."""
+    changed_at: datetime | None
+
+    @property
+    def excluded_lanes(self) -> int:
+        """Return how many lanes are left out, whatever the reason."""
+        return sum(self.excluded.values())
+
+
+class Leader(NamedTuple):
+    """A suite and model with lanes that count, and who leads."""
+
+    suite_id: int
+    model: str
+    recipes: int
+    complete: int
+    """Recipes with a verdict on every problem."""
+    recipe_id: int | None
+    """None while no recipe is complete."""
+    rate: float | None
+    changed_at: datetime
+
+
+def results_on(suite: Suite, model: str) -> list[Result]:
+    """Return a result for every recipe with `model` that has lanes on the suite, in the order they first came.
+
+    Three queries, whatever the number of lanes.
+    """
+    lanes = Lane.objects.filter(run__suite=suite, recipe__model=model)
+    tallies: dict[int, dict[int, Tally]] = {}
+    for recipe_id, problem_id, right, counted in _tallies(lanes):
+        tallies.setdefault(recipe_id, {})[problem_id] = Tally(right, counted)
+    rows = list(_sums(lanes))
+    recipes = Recipe.objects.in_bulk([row["recipe_id"] for row in rows])
+    return [_result(recipes[row["recipe_id"]], tallies.get(row["recipe_id"], {}), row) for row in rows]
+
+
+def _tallies(lanes: QuerySet[Lane]) -> QuerySet[Lane, tuple[int, int, int, int]]:
+    return (
+        lanes.filter(COUNTED)
+        .order_by()
+        .values_list("recipe_id", "problem_id")
+        .annotate(right=Count("id", filter=Q(ruling="right")), counted=Count("id"))
+    )
+
+
+def _sums(lanes: QuerySet[Lane]) -> QuerySet[Lane, dict[str, Any]]:
+    return (
+        lanes.order_by("recipe_id")
+        .values("recipe_id")
+        .annotate(
+            lanes=Count("id", filter=COUNTED),
+            partial=Count("id", filter=COUNTED & Q(is_partial=True)),
+            mean_total=Avg("total_tokens", filter=COUNTED),
+            median_total=Median("total_tokens", filter=COUNTED),
+            mean_critical=Avg("critical_path_tokens", filter=COUNTED),
+            median_critical=Median("critical_path_tokens", filter=COUNTED),
+            mean_seconds=Avg("seconds", filter=COUNTED),
+            median_seconds=Median("seconds", filter=COUNTED),
+            wasted=Sum("wasted_tokens", filter=COUNTED),
+            changed_at=Max("ended_at"),
+            **{reason: Count("id", filter=condition) for reason, condition in EXCLUDED.items()},
+        )
+    )
+
+
+def _result(recipe: Recipe, tallies: Mapping[int, Tally], row: Mapping[str, Any]) -> Result:
+    def cost(name: str) -> Cost:
+        return Cost(float(row[f"mean_{name}"] or 0), float(row[f"median_{name}"] or 0))
+
+    total = cost("total")
+    tokens = total.mean * row["lanes"]
+    return Result(
+        recipe=recipe,
+        tallies=tallies,
+        lanes=row["lanes"],
+        partial=row["partial"],
+        total=total,
+        critical=cost("critical"),
+        seconds=cost("seconds"),
+        wasted_share=(row["wasted"] or 0) / tokens if tokens else 0.0,
+        excluded={reason: row[reason] for reason in EXCLUDED if row[reason]},
+        changed_at=row["changed_at"],
+    )
+
+
+def runs_behind(suite: Suite, recipe_id: int) -> list[RunBehind]:
+    """Return the runs that gave lanes to a row, newest first."""
+    rows = (
+        Lane.objects.filter(run__suite=suite, recipe_id=recipe_id)
+        .order_by("-run__created_at")
+        .values_list("run_id", "run__title", "run__created_at")
+        .annotate(Count("id"))
+    )
+    return [RunBehind(*row) for row in rows]
+
+
+def models_on(suite: Suite) -> list[str]:
+    """Return the models with lanes on the suite, the one of the newest run first."""
+    used = Recipe.objects.filter(lanes__run__suite=suite).values_list("model")
+    return [model for model, _ in used.annotate(newest=Max("lanes__run__created_at")).order_by("-newest", "model")]
+
+
+_LEADERS = """
+WITH tally AS (
+    SELECT run.suite_id, lane.recipe_id, lane.problem_id,
+           avg(CASE WHEN lane.ruling = 'right' THEN 1.0 ELSE 0.0 END) AS rate,
+           max(lane.ended_at) AS changed_at
+    FROM runs_lane lane JOIN runs_run run ON run.id = lane.run_id
+    WHERE run.suite_id IS NOT NULL AND lane.status = 'finished' AND lane.ruling IN ('right', 'wrong', 'unreadable')
+    GROUP BY 1, 2, 3
+), row AS (
+    SELECT tally.suite_id, recipe.model, tally.recipe_id, avg(rate) AS rate, max(changed_at) AS changed_at,
+           count(*) >= (SELECT count(*) FROM problems_suiteplace place WHERE place.suite_id = tally.suite_id)
+               AS is_complete
+    FROM tally JOIN runs_recipe recipe ON recipe.id = tally.recipe_id
+    GROUP BY 1, 2, 3
+)
+SELECT suite_id, model, count(*), count(*) FILTER (WHERE is_complete),
+       (array_agg(recipe_id ORDER BY rate DESC, recipe_id) FILTER (WHERE is_complete))[1],
+       max(rate) FILTER (WHERE is_complete), max(changed_at)
+FROM row GROUP BY 1, 2 ORDER BY 7 DESC
+"""
+
+
+def leaders() -> list[Leader]:
+    """Return every suite version and model with lanes that count, the one that changed last first."""
+    with connection.cursor() as cursor:
+        cursor.execute(_LEADERS)
+        found = [Leader(*row) for row in cursor.fetchall()]
+    return [leader._replace(rate=None if leader.rate is None else float(leader.rate)) for leader in found]

@@ -1,0 +1,14 @@
+"""Addresses of leaderboards, of runs over a suite, and of their matrix."""
+
+from django.urls import path
+
+from webapp.board import exporting, matrix, suite_runs, views
+
+urlpatterns = [
+    path("leaderboards/", views.leaderboards, name="leaderboards"),
+    path("leaderboards/<slug:suite_slug>/", views.leaderboard, name="leaderboard"),
+    path("leaderboards/<slug:suite_slug>.csv", exporting.leaderboard_csv, name="leaderboard_csv"),
+    path("leaderboards/<slug:suite_slug>.json", exporting.leaderboard_json, name="leaderboard_json"),
+    path("suites/<slug:suite_slug>/run", suite_runs.suite_run, name="suite_run"),
+    path("r/<slug:run_id>/matrix", matrix.run_matrix, name="run_matrix"),
+]
