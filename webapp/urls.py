@@ -1,5 +1,18 @@
 """Every address of the site."""
 
-from django.urls import URLPattern, URLResolver
+from django.contrib import admin
+from django.urls import URLPattern, URLResolver, include, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from webapp.api import api
+from webapp.health import healthz, readyz
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", include("webapp.runs.urls")),
+    path("", include("webapp.catalog.urls")),
+    path("", include("webapp.board.urls")),
+    path("", include("webapp.problems.urls")),
+    path("api/v1/", api.urls),
+    path("admin/", admin.site.urls),
+    path("healthz", healthz),
+    path("readyz", readyz),
+]

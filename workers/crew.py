@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
@@ -49,7 +50,7 @@ class Crew:
         self._following: list[Event] = []
         self._lost: set[int] = set()
         self._fences: dict[int, int] = {}
-        self._active: dict[int, tuple[LaneRun, asyncio.Task[None]]] = {}
+        self._active: dict[int, LaneRun] = {}
 
     async def work(self, lane_ids: Sequence[int]) -> None:
         """Work until every lane that was free has ended; hands the rest over if interrupted."""
@@ -85,15 +86,15 @@ class Crew:
             equal=_are_equal,
         )
         self._fences[lane_id] = work.fence
-        task = asyncio.create_task(lane.run())
-        self._active[lane_id] = (lane, task)
+        self._active[lane_id] = lane
+        task = lane.start()
         try:
             await asyncio.wait([task])
-        finally:
-            del self._active[lane_id]
-            if not task.done():
-                task.cancel()
-                await asyncio.wait([task])
+        except asyncio.CancelledError:
+            lane.abandon()  # it stays among the active: `_leave` hands it over
+            await asyncio.wait([task])
+            raise
+        self._active.pop(lane_id, None)
 
     async def _keep_pulse(self) -> None:
         beats = 0
@@ -104,7 +105,7 @@ class Crew:
             pulse = await self._ask(self._desk.check_in, held, beats % RENEW_EVERY == 0)
             self._let_go(pulse.lost)
             if pulse.is_cancelled:
-                for lane, _ in list(self._active.values()):
+                for lane in list(self._active.values()):
                     lane.stop()
 
     async def _save(self, facts: Sequence[Event], prompts: dict[str, str]) -> None:
@@ -125,12 +126,14 @@ class Crew:
             log.warning("lane_lost", lane=lane_id)
             self._lost.add(lane_id)
             if lane_id in self._active:
-                self._active[lane_id][1].cancel()
+                self._active.pop(lane_id).abandon()
 
     async def _leave(self) -> None:
-        unfinished = {lane: self._fences[lane] for lane in self._active if lane not in self._lost}
-        if unfinished:
-            await self._ask(self._desk.give_up, unfinished)
+        unfinished = {lane: self._fences[lane] for lane in self._active}
+        with suppress(Exception):  # what cannot be written now is found by the sweep when its lease has run out
+            await self._outbox.flush()
+            if unfinished:
+                await self._ask(self._desk.give_up, unfinished)
         await self._ask(self._desk.leave)
         self._thread.shutdown(wait=False)
 

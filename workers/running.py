@@ -21,7 +21,7 @@ MAX_GRADED_ANSWERS = 64
 
 
 class LaneRun:
-    """A lane at work. `stop()` ends it on a person's word; cancelling its task leaves it for another worker."""
+    """A lane at work. `stop()` ends it on a person's word, `abandon()` leaves it to another worker."""
 
     def __init__(
         self,
@@ -32,12 +32,13 @@ class LaneRun:
         clock: Callable[[], int],
         equal: Equal,
     ) -> None:
-        """Prepare; nothing happens before `run`."""
+        """Prepare; nothing happens before `start`."""
         self._work = work
         self._emit = emit
         self._clock = clock
         self._drafts: dict[str, str] = {}
         self._is_stopped = False
+        self._is_abandoned = False
         self._has_solved = False
         self._task: asyncio.Task[None] | None = None
         self._lane = LiveLane(
@@ -51,15 +52,24 @@ class LaneRun:
             equal=equal,
         )
 
+    def start(self) -> asyncio.Task[None]:
+        """Begin; the task ends when the lane has ended or was abandoned."""
+        self._task = asyncio.create_task(self._run())
+        return self._task
+
     def stop(self) -> None:
         """End the lane now, keeping what it has; a lane that has its answer is left to be graded."""
         if self._task is not None and not self._has_solved and not self._is_stopped:
             self._is_stopped = True
             self._task.cancel()
 
-    async def run(self) -> None:
-        """Work until the lane has ended. Raises nothing but CancelledError, and that only if not stopped."""
-        self._task = asyncio.current_task()
+    def abandon(self) -> None:
+        """Leave the lane to another worker; nothing more is told of it."""
+        self._is_abandoned = True
+        if self._task is not None:
+            self._task.cancel()
+
+    async def _run(self) -> None:
         work, began = self._work, self._clock()
         if work.is_resumed:
             self._listen(events.LaneResumed(lane=work.lane, at=began, fence=work.fence))
@@ -67,7 +77,7 @@ class LaneRun:
         try:
             ending = await self._solve(began)
         except asyncio.CancelledError:
-            if not self._is_stopped:
+            if self._is_abandoned or not self._is_stopped:
                 raise
             asyncio.current_task().uncancel()  # type: ignore[union-attr]  # inside a task there is one
             if self._lane.best is not None:
@@ -142,4 +152,5 @@ class LaneRun:
     def _listen(self, event: events.Event, prompt: str | None = None) -> None:
         if isinstance(event, events.CallFinished) and event.answer is not None:
             self._drafts[event.call] = event.answer
-        self._emit(event, prompt)
+        if not self._is_abandoned:
+            self._emit(event, prompt)

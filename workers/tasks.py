@@ -10,7 +10,6 @@ from typing import Any
 import structlog
 import uvloop
 from celery.signals import worker_ready
-from channels.layers import get_channel_layer
 from django.conf import settings
 from django.db import close_old_connections, connections
 from redis.asyncio import Redis
@@ -38,11 +37,9 @@ def run_lanes(*, run_id: str, lane_ids: list[int], **_: Any) -> None:
 async def _work(run_id: str, lane_ids: Sequence[int]) -> None:
     server = settings.MODEL_SERVER
     redis = Redis.from_url(settings.REDIS_URL)
-    layer = get_channel_layer()
 
     async def publish(events: Sequence[Event]) -> None:
         await stream.append(redis, run_id, stream.encode(events))
-        await layer.group_send(stream.group_name(run_id), {"type": "run.stirred"})
 
     desk = Desk(
         claim=claiming.claim_work,
@@ -57,7 +54,6 @@ async def _work(run_id: str, lane_ids: Sequence[int]) -> None:
             await Crew(desk, limited, publish, LANES_AT_ONCE).work(lane_ids)
     finally:
         await redis.aclose()
-        await layer.flush()
 
 
 @worker_ready.connect  # type: ignore[misc]

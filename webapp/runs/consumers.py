@@ -85,6 +85,8 @@ class RunConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
                 return True
 
     def _continues(self, position: stream.Position, entries: list[stream.Entry]) -> bool:
+        if not self._epoch and not self._cursor:
+            self._epoch = position.epoch  # from the very beginning: any log continues nothing
         if position.epoch != self._epoch:
             return False
         if not entries:

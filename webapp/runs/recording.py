@@ -4,8 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from asgiref.sync import async_to_sync
-from channels.layers import get_channel_layer
 from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
@@ -85,8 +83,6 @@ def announce(run_id: str, facts: Sequence[events.Event], *, fences: Mapping[int,
             following = end_run(run_id)
     if everything := [*facts, *following]:
         stream.append_now(redis_now(), run_id, stream.encode(everything))
-        layer = get_channel_layer()
-        async_to_sync(layer.group_send)(stream.group_name(run_id), {"type": "run.stirred"})
 
 
 @cache

@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import msgpack
 from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 
@@ -28,8 +29,12 @@ local top = redis.call('HINCRBY', KEYS[2], 'top', 1)
 redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[3], top .. '-0', 'events', ARGV[1])
 redis.call('EXPIRE', KEYS[1], ARGV[4])
 redis.call('EXPIRE', KEYS[2], ARGV[4])
+redis.call('PUBLISH', KEYS[3], ARGV[5])
 return top
 """
+# What channels_redis' pub/sub layer sends for group_send(group, {"type": "run.stirred"}): ringing inside the script
+# saves a round trip for every flush, and no log can grow unheard.
+_DOORBELL = msgpack.packb({"type": "run.stirred"})
 
 
 class Position(NamedTuple):
@@ -62,18 +67,19 @@ def _keys(run_id: str) -> tuple[str, str]:
     return f"run:{{{run_id}}}:log", f"run:{{{run_id}}}:meta"
 
 
-def _arguments(events: bytes) -> tuple[bytes, str, int, int]:
-    return events, secrets.token_hex(8), KEEP_ENTRIES, KEEP_SECONDS
+def _append_arguments(run_id: str, events: bytes) -> tuple[str | bytes | int, ...]:
+    bell = f"asgi__group__{group_name(run_id)}"
+    return (*_keys(run_id), bell, events, secrets.token_hex(8), KEEP_ENTRIES, KEEP_SECONDS, _DOORBELL)
 
 
 async def append(redis: AsyncRedis, run_id: str, events: bytes) -> int:
-    """Add one entry to the run's log and return its offset."""
-    return int(await redis.eval(_APPEND, 2, *_keys(run_id), *_arguments(events)))  # type: ignore[misc, arg-type]
+    """Add one entry to the run's log, ring for its viewers, and return its offset."""
+    return int(await redis.eval(_APPEND, 3, *_append_arguments(run_id, events)))  # type: ignore[misc, arg-type]
 
 
 def append_now(redis: Redis, run_id: str, events: bytes) -> int:
     """Add one entry from code that is not asynchronous."""
-    return int(redis.eval(_APPEND, 2, *_keys(run_id), *_arguments(events)))  # type: ignore[arg-type]
+    return int(redis.eval(_APPEND, 3, *_append_arguments(run_id, events)))  # type: ignore[arg-type]
 
 
 async def read_after(redis: AsyncRedis, run_id: str, after: int, limit: int = 500) -> tuple[Position, list[Entry]]:

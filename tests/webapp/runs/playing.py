@@ -1,0 +1,73 @@
+"""Start runs and play their lanes with a scripted model, through the real database and Redis."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from django.conf import settings
+from django.db import connections
+from redis.asyncio import Redis
+
+from webapp.problems.models import Problem
+from webapp.runs import claiming, recording
+from webapp.runs.launching import RecipeSpec, start_run
+from webapp.runs.models import Run
+from workers.backends.scripted import ScriptedModel
+from workers.core.events import Event
+from workers.core.model import Model
+from workers.crew import Crew, Desk
+from workers.live import stream
+
+SIX_SEVENS = {"draft": (r"It is \boxed{42}.",) * 64, "refine": (r"Still \boxed{42}.",) * 64, "distill": ("42.",) * 64}
+
+
+def make_run(
+    *recipes: str | tuple[str, Mapping[str, Any]], question: str = "What is 6 times 7?", **options: Any
+) -> Run:
+    """Create a run of one problem; a recipe is a strategy's slug, or a slug and parameters."""
+    problem = Problem.objects.create(question=question, answer="42", grader="number")
+    specs = [
+        RecipeSpec(recipe, {}, "scripted", {})
+        if isinstance(recipe, str)
+        else RecipeSpec(recipe[0], dict(recipe[1]), "scripted", {})
+        for recipe in recipes or ("direct",)
+    ]
+    return start_run(problems=[problem], recipes=specs, **{"seed": 1, **options})
+
+
+def lane_ids(run: Run) -> list[int]:
+    """Return the run's lanes in order."""
+    return list(run.lanes.order_by("row", "repeat", "column").values_list("id", flat=True))
+
+
+def scripted(replies: Mapping[str, Sequence[str]] = SIX_SEVENS, **options: Any) -> ScriptedModel:
+    """Return a model that answers 42 to everything, unless told otherwise."""
+    return ScriptedModel(replies, **options)
+
+
+async def work(run: Run, ids: Sequence[int], model: Model) -> None:
+    """Do what the Celery task does, with another model."""
+    redis = Redis.from_url(settings.REDIS_URL)
+
+    async def publish(events: Sequence[Event]) -> None:
+        await stream.append(redis, run.id, stream.encode(events))
+
+    desk = Desk(
+        claim=claiming.claim_work,
+        check_in=partial(claiming.check_in, run.id),
+        save=partial(recording.save_facts, run.id),
+        give_up=partial(claiming.give_up, run.id),
+        leave=connections.close_all,
+    )
+    try:
+        await Crew(desk, model, publish, 64).work(ids)
+    finally:
+        await redis.aclose()
+
+
+def play(run: Run, model: Model | None = None) -> Run:
+    """Work on all lanes until they have ended, and return the run as it is then."""
+    asyncio.run(work(run, lane_ids(run), model or scripted()))
+    run.refresh_from_db()
+    return run

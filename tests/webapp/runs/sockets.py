@@ -1,0 +1,40 @@
+"""A websocket without a network: the site's own ASGI application, spoken to as a server would."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from asgiref.testing import ApplicationCommunicator
+from django.conf import settings
+
+from webapp.asgi import application
+
+
+class Socket:
+    """One connection. `origin` is what a browser would send."""
+
+    def __init__(self, url: str, origin: str = "") -> None:
+        parts = urlsplit(url)
+        self._connection = ApplicationCommunicator(
+            application,
+            {
+                "type": "websocket",
+                "path": parts.path,
+                "query_string": parts.query.encode(),
+                "headers": [(b"origin", (origin or settings.ALLOWED_ORIGINS[0]).encode())],
+                "subprotocols": [],
+            },
+        )
+
+    async def connect(self) -> bool:
+        """Shake hands; return whether the site accepted."""
+        await self._connection.send_input({"type": "websocket.connect"})
+        return bool((await self.receive())["type"] == "websocket.accept")
+
+    async def receive(self) -> dict[str, Any]:
+        """Return the next ASGI message."""
+        return dict(await self._connection.receive_output(timeout=10))
+
+    async def close(self) -> None:
+        """Hang up and wait until the site has let go."""
+        await self._connection.send_input({"type": "websocket.disconnect", "code": 1001})
+        await self._connection.wait()

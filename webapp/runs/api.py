@@ -1,0 +1,265 @@
+"""Runs, for programs: JSON in, JSON out."""
+
+from typing import Any
+
+from django.http import HttpRequest, QueryDict
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from ninja import Router, Schema, Status
+from ninja.errors import HttpError
+from pydantic import ConfigDict, Field
+
+from webapp.problems.models import Problem
+from webapp.runs import launching, models_on_server
+from webapp.runs.forms import ProblemForm
+from webapp.runs.models import Call, Event, Lane, Run
+
+router = Router(tags=["runs"])
+MOST_EVENTS = 1000
+
+
+class In(Schema):
+    """Input that refuses fields it does not know."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class ProblemIn(In):
+    """A problem by its text, or by its id."""
+
+    id: int | None = None
+    question: str = ""
+    answer: str = ""
+    grader: str = "boxed_math"
+
+
+class RecipeIn(In):
+    """One column of the comparison; what is left out takes the strategy's defaults."""
+
+    strategy: str
+    params: dict[str, Any] = {}
+    sampling: dict[str, Any] = {}
+    model: str = Field("", description="Empty: the server's first.")
+
+
+class BudgetIn(In):
+    """Limits of each lane."""
+
+    total_tokens: int | None = Field(None, ge=1, le=100_000_000)
+    seconds: int | None = Field(None, ge=1, le=86_400)
+
+
+class RunIn(In):
+    """What to compare on which problem."""
+
+    problem: ProblemIn
+    recipes: list[RecipeIn] = Field(min_length=1, max_length=8)
+    budget: BudgetIn = BudgetIn()
+    seed: int | None = Field(None, ge=0, lt=2**31)
+
+
+class LaneBrief(Schema):
+    """A lane that was just created."""
+
+    id: int
+    strategy: str
+    status: str
+
+
+class RunBrief(Schema):
+    """A run that was just created."""
+
+    id: str
+    url: str
+    status: str
+    lanes: list[LaneBrief]
+
+
+class UsageOut(Schema):
+    """What a lane cost, in tokens."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+    critical_path_tokens: int
+    calls: int
+    depth: int
+    wasted_tokens: int
+
+
+class DraftOut(Schema):
+    """One call of a round."""
+
+    key: str
+    role: str
+    state: str
+    text: str
+    thinking: str
+    answer: str | None
+    ruling: str
+    prompt_tokens: int
+    completion_tokens: int
+
+
+class RoundOut(Schema):
+    """A named phase of a lane."""
+
+    index: int
+    name: str
+    calls: list[DraftOut]
+    workspaces: list[str]
+
+
+class LaneOut(Schema):
+    """A lane with everything it wrote."""
+
+    id: int
+    strategy: str
+    params: dict[str, Any]
+    sampling: dict[str, Any]
+    model: str
+    row: int
+    repeat: int
+    status: str
+    answer: str | None
+    verdict: str
+    error: str
+    seconds: float
+    usage: UsageOut
+    rounds: list[RoundOut]
+
+
+class RunOut(Schema):
+    """A run with its lanes."""
+
+    id: str
+    url: str
+    title: str
+    status: str
+    seed: int
+    lanes: list[LaneOut]
+
+
+class FactsOut(Schema):
+    """Facts in order; ask again with `after` set to `cursor`."""
+
+    events: list[dict[str, Any]]
+    cursor: int
+    status: str
+
+
+@router.post("", response={201: RunBrief}, summary="Start a run")
+def start(request: HttpRequest, body: RunIn) -> Status:
+    """Start a comparison of the recipes on one problem; answers once it is stored."""
+    specs = [
+        launching.RecipeSpec(recipe.strategy, recipe.params, _model(recipe.model), recipe.sampling)
+        for recipe in body.recipes
+    ]
+    try:
+        for spec in specs:
+            launching.check_recipe(spec)
+        problem = _problem(body.problem)
+        run = launching.start_run(
+            problems=[problem], recipes=specs, seed=body.seed,
+            budget_tokens=body.budget.total_tokens, budget_seconds=body.budget.seconds,
+        )  # fmt: skip
+    except launching.BadRecipe as error:
+        raise HttpError(422, str(error)) from error
+    lanes = [
+        LaneBrief(id=lane.pk, strategy=lane.recipe.strategy, status=lane.status)
+        for lane in run.lanes.select_related("recipe")
+    ]
+    return Status(201, RunBrief(id=run.id, url=_url(request, run), status=run.status, lanes=lanes))
+
+
+def _model(name: str) -> str:
+    try:
+        names = models_on_server.model_names()
+    except models_on_server.ServerDown as error:
+        raise HttpError(503, str(error)) from error
+    if name and name not in names:
+        raise HttpError(422, f"The model server has no model '{name}'; it has {', '.join(names)}.")
+    return name or names[0]
+
+
+def _problem(given: ProblemIn) -> Problem:
+    if given.id is not None:
+        problem = Problem.objects.filter(pk=given.id).first()
+        if problem is None:
+            raise HttpError(422, f"There is no problem {given.id}.")
+        return problem
+    texts = QueryDict(mutable=True)
+    texts.update({"question": given.question, "answer": given.answer, "grader": given.grader})
+    form = ProblemForm(texts)
+    if not form.is_valid():
+        raise HttpError(422, " ".join(f"{name}: {text}" for name, texts in form.errors.items() for text in texts))
+    return form.save()
+
+
+@router.get("/{run_id}", response=RunOut, summary="A run with everything it wrote")
+def show(request: HttpRequest, run_id: str) -> RunOut:
+    """Return the run, its lanes with answers, verdicts and usage, and their rounds with drafts and workspaces."""
+    run = get_object_or_404(Run, pk=run_id)
+    lanes = run.lanes.select_related("recipe").order_by("row", "repeat", "column")
+    return RunOut(
+        id=run.id, url=_url(request, run), title=run.title, status=run.status, seed=run.seed,
+        lanes=[_lane(lane) for lane in lanes],
+    )  # fmt: skip
+
+
+def _lane(lane: Lane) -> LaneOut:
+    usage = {name: getattr(lane, name) for name in UsageOut.model_fields}
+    return LaneOut(
+        id=lane.pk, strategy=lane.recipe.strategy, params=lane.recipe.params, sampling=lane.recipe.sampling,
+        model=lane.recipe.model, row=lane.row, repeat=lane.repeat, status=lane.status, answer=lane.answer,
+        verdict=lane.ruling, error=lane.error, seconds=lane.seconds, usage=UsageOut(**usage),
+        rounds=_rounds(lane),
+    )  # fmt: skip
+
+
+def _rounds(lane: Lane) -> list[RoundOut]:
+    facts = list(lane.events.values_list("body", flat=True))
+    texts = {fact["call"]: fact for fact in facts if "call" in fact and "text" in fact}
+    rounds = {
+        fact["index"]: RoundOut(index=fact["index"], name=fact["name"], calls=[], workspaces=[])
+        for fact in facts
+        if fact["kind"] == "round_opened"
+    }
+    for call in lane.call_rows.all():
+        shown = rounds.setdefault(call.round, RoundOut(index=call.round, name="", calls=[], workspaces=[]))
+        shown.calls.append(_draft(call, texts.get(call.key, {})))
+    for fact in facts:
+        if fact["kind"] == "workspace_written" and fact["round"] in rounds:
+            rounds[fact["round"]].workspaces.append(fact["text"])
+    return [rounds[index] for index in sorted(rounds)]
+
+
+def _draft(call: Call, end: dict[str, Any]) -> DraftOut:
+    return DraftOut(
+        key=call.key, role=call.role, state=call.state, text=end.get("text", ""),
+        thinking=end.get("thinking", ""), answer=call.answer, ruling=call.ruling,
+        prompt_tokens=call.prompt_tokens, completion_tokens=call.completion_tokens,
+    )  # fmt: skip
+
+
+@router.get("/{run_id}/events", response=FactsOut, summary="The facts of a run, in order")
+def facts(request: HttpRequest, run_id: str, after: int = 0) -> FactsOut:
+    """Return up to 1,000 facts behind `after`. Texts still being written are on the websocket, not here."""
+    run = get_object_or_404(Run, pk=run_id)
+    found = list(Event.objects.filter(run=run, id__gt=after).values_list("id", "body")[:MOST_EVENTS])
+    return FactsOut(events=[body for _, body in found], cursor=found[-1][0] if found else after, status=run.status)
+
+
+@router.post("/{run_id}/cancel", response=RunBrief, summary="Stop a run")
+def cancel(request: HttpRequest, run_id: str) -> RunBrief:
+    """Stop every lane within a second; finished drafts and the best answers so far are kept."""
+    run = get_object_or_404(Run, pk=run_id)
+    launching.cancel_run(run=run)
+    run.refresh_from_db()
+    lanes = run.lanes.select_related("recipe")
+    brief = [LaneBrief(id=lane.pk, strategy=lane.recipe.strategy, status=lane.status) for lane in lanes]
+    return RunBrief(id=run.id, url=_url(request, run), status=run.status, lanes=brief)
+
+
+def _url(request: HttpRequest, run: Run) -> str:
+    return request.build_absolute_uri(reverse("run", args=[run.id]))
