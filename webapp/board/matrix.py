@@ -182,6 +182,11 @@ def _column(column: int, recipe: Recipe, cells: Mapping[tuple[int, int], Counts]
     )
 
 
+def load_progress(run: Run) -> Progress:
+    """Read how far a run is."""
+    return _progress(run, _count_cells(run))
+
+
 def _progress(run: Run, cells: Mapping[tuple[int, int], Counts]) -> Progress:
     def total(name: str) -> int:
         return sum(cell[name] for cell in cells.values())

@@ -1,0 +1,135 @@
+"""Starting recipes on a whole suite from its page."""
+
+import dataclasses
+import re
+
+import pytest
+
+from tests.webapp.board.builders import make_suite
+from webapp.board.suite_runs import first_texts
+from webapp.runs import models_on_server
+from webapp.runs.models import Lane, Run
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def served(settings, model_server):
+    settings.MODEL_SERVER = dataclasses.replace(settings.MODEL_SERVER, base_url=model_server.base_url)
+    models_on_server._memory.clear()
+    yield model_server
+    models_on_server._memory.clear()
+
+
+@pytest.fixture
+def unserved():
+    models_on_server._memory.clear()
+    yield
+    models_on_server._memory.clear()
+
+
+def fields(**changes):
+    texts = first_texts()
+    for name, value in changes.items():
+        texts.setlist(name.replace("__", "-"), value if isinstance(value, list) else [value])
+    return texts
+
+
+def post(client, texts):
+    return client.post("/suites/sums/run", texts.urlencode(), content_type="application/x-www-form-urlencoded")
+
+
+def errors_in(response):
+    found = re.findall(r'role="alert">([^<]+)<', response.content.decode())
+    return [" ".join(text.split()).replace("&#x27;", "'") for text in found]
+
+
+def test_the_page_offers_every_strategy_and_says_what_the_run_will_use(client, served):
+    make_suite(5)
+
+    page = client.get("/suites/sums/run").content.decode()
+
+    assert page.count('name="pick"') >= 4
+    assert page.count(" checked") >= 4
+    assert "<b>20 lanes</b>, at most" in page
+
+
+def test_start_makes_a_lane_for_every_problem_recipe_and_repeat(client, served):
+    suite = make_suite(3)
+    texts = fields(pick=["direct", "self_consistency"], repeats="2", **{"params-self_consistency-drafts": "5"})
+
+    response = post(client, texts)
+
+    run = Run.objects.get()
+    assert response["Location"] == f"/r/{run.pk}/matrix"
+    assert (run.suite, run.title, run.repeats) == (suite, "Sums, v1", 2)
+    assert Lane.objects.filter(run=run).count() == 12
+    recipes = {lane.recipe.strategy: lane.recipe.params for lane in run.lanes.select_related("recipe")}
+    assert recipes == {"direct": {}, "self_consistency": {"drafts": 5}}
+
+
+def test_the_estimate_alone_comes_back_to_htmx(client, served):
+    make_suite(2)
+
+    response = client.get("/suites/sums/run?" + fields(pick=["direct"]).urlencode(), headers={"HX-Request": "true"})
+
+    assert response.content.decode().strip().startswith('<section class="estimate"')
+    assert "<b>2 lanes</b>" in response.content.decode()
+    assert not Run.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        pytest.param({"pick": []}, "Pick at least one strategy.", id="nothing picked"),
+        pytest.param({"model": "gpt-9"}, "The model server has no ‘gpt-9’; it has scripted.", id="unknown model"),
+        pytest.param({"params-self_consistency-drafts": "10000"}, "256", id="too many drafts"),
+        pytest.param({"repeats": "0"}, "1", id="no repeats"),
+        pytest.param({"sampling-temperature": "hot"}, "Enter a number; “hot” is not one.", id="temperature in words"),
+    ],
+)
+def test_a_fault_is_named_and_nothing_starts(client, served, changes, expected):
+    make_suite(2)
+
+    response = post(client, fields(**changes))
+
+    assert response.status_code == 422
+    assert any(expected in error for error in errors_in(response)), errors_in(response)
+    assert not Run.objects.exists()
+
+
+def test_settings_of_strategies_that_are_not_picked_do_no_harm(client, served):
+    make_suite(1)
+
+    response = post(client, fields(pick=["direct"], **{"params-self_consistency-drafts": "nonsense"}))
+
+    assert response.status_code == 302
+
+
+def test_too_many_lanes_are_refused_before_any_is_made(client, served):
+    make_suite(400)
+
+    response = post(client, fields(pick=["direct"], repeats="64"))
+
+    assert response.status_code == 422
+    assert "25,600 lanes; the most is 20,000" in response.content.decode()
+    assert not Run.objects.exists()
+
+
+def test_a_silent_model_server_is_named_and_nothing_starts(client, unserved):
+    make_suite(1)
+
+    response = post(client, fields())
+
+    assert response.status_code == 422
+    assert any("does not answer" in error for error in errors_in(response))
+    assert not Run.objects.exists()
+
+
+def test_a_suite_without_problems_cannot_be_run(client, served):
+    make_suite(0)
+
+    response = post(client, fields())
+
+    assert response.status_code == 422
+    assert "Sums, v1 has no problems." in response.content.decode()
