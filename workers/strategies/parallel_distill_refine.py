@@ -1,30 +1,28 @@
 """Draft in parallel, distill the drafts into a short workspace, and draft again from that alone.
 
-Drafts written in parallel cost little time, but more of them than fit into a prompt. So each round condenses its
-drafts to at most `workspace_tokens`, and the next round sees the problem and that text, nothing older: no prompt
-grows, however many drafts and rounds there are.
+Drafts written in parallel cost little time, but soon more than fits into a prompt. So each round condenses its drafts
+to at most `workspace_tokens`, and the next round sees the problem and that text, nothing older: no prompt grows.
 
 Procedure:
 1. Round 1 writes widths[0] drafts of the bare problem, which cannot see each other.
-2. Distill this round's solutions, without the thinking that led to them, into the next round's workspace:
+2. Distill the solutions of this round, without the thinking that led to them, into workspaces for the next round:
    `global_summary`: one call writes notes on all of them; every draft of the next round reads the same notes.
    `shared_topk`: one call picks the `top_k` best; every draft reads these same solutions.
-   `per_sample_topk`: as many calls as the next round has drafts pick `top_k` each; every draft reads its own pick.
+   `per_sample_topk`: a call for each draft of the next round picks `top_k`; every draft reads its own pick.
    `random_k`: every draft reads its own `top_k` solutions, drawn by chance; no call.
    `identity`: every draft reads all solutions, each cut to an equal share of the workspace; no call.
 3. Repeat for every width. The last one is 1: its draft is the answer; there is no vote.
 
-Cost: sum(widths) calls and those that distill: len(widths) - 1 for global_summary and shared_topk,
-sum(widths[1:]) for per_sample_topk, 0 for random_k and identity.
-Depth: 2 * len(widths) - 1 calls; len(widths) for random_k and identity.
-Differs from the paper: the prompts are our own; per-sample selection is a call for each draft; `identity`, with which
-widths 1, …, 1 are Sequential Refinement, is ours. A model that does not think apart from its answer passes on its
-whole text, shortened to its end where it is too long.
+Cost: sum(widths) calls, and len(widths) - 1 more for global_summary and shared_topk, or sum(widths[1:]) more for
+per_sample_topk. Depth: 2 * len(widths) - 1 calls, but len(widths) for random_k and identity.
+Differs from the paper: the prompts are our own. `identity`, with which widths 1, …, 1 are Sequential Refinement, is
+ours. Where a model does not think apart from its answer, the whole text counts as the solution. Solutions too long
+for their share of a prompt keep their end.
 Source: Madaan et al. 2025, arXiv:2510.01123.
 """
 
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field, ValidationInfo, field_validator
 
@@ -79,29 +77,23 @@ in brackets such as [2, 1].
 
 MOST_DRAFTS = 256
 TOKENS_PER_SOLUTION = 40  # in a workspace, its heading included; less of a solution says nothing
-
 DistillerName = Literal["global_summary", "shared_topk", "per_sample_topk", "random_k", "identity"]
 
 
 class Params(StrategyParams):
     """How many drafts in each round, and what goes from one to the next."""
 
-    widths: tuple[int, ...] = Field(
-        (4, 2, 1),
-        min_length=1,
-        max_length=8,
-        title="Drafts per round",
+    widths: tuple[Annotated[int, Field(ge=1, le=MOST_DRAFTS)], ...] = Field(
+        (4, 2, 1), min_length=1, max_length=8, title="Drafts per round",
         description="First round to last; the last is 1, since its draft is the answer. At most 256 in all.",
-    )
+    )  # fmt: skip
     distiller: DistillerName = Field(
         "global_summary", title="Distill by", description="How a round's drafts become the next round's workspace."
     )
     top_k: int = Field(
         2, ge=1, le=16, title="Solutions kept", description="Solutions in a workspace, for top-k and random-k."
     )
-    workspace_tokens: int = Field(
-        1024, ge=128, le=65_536, title="Workspace", description="Longest workspace, in tokens."
-    )
+    workspace_tokens: int = Field(1024, ge=128, le=65_536, title="Workspace", description="Longest, in tokens.")
     reading_tokens: int = Field(
         4096, ge=128, le=131_072, title="Reading", description="Most tokens of solutions that a distilling call reads."
     )
@@ -109,8 +101,6 @@ class Params(StrategyParams):
     @field_validator("widths")
     @classmethod
     def _check_widths(cls, widths: tuple[int, ...]) -> tuple[int, ...]:
-        if min(widths) < 1:
-            raise ValueError("Every round needs at least one draft.")
         if sum(widths) > MOST_DRAFTS:
             raise ValueError(f"At most {MOST_DRAFTS} drafts in all; these are {sum(widths):,}.")
         if widths[-1] != 1:
@@ -120,9 +110,8 @@ class Params(StrategyParams):
     @field_validator("workspace_tokens")
     @classmethod
     def _check_shares(cls, tokens: int, info: ValidationInfo) -> int:
-        least = info.data.get("top_k", 1) * TOKENS_PER_SOLUTION
-        if tokens < least:
-            raise ValueError(f"{info.data['top_k']} solutions need a workspace of at least {least} tokens.")
+        if tokens < (least := info.data.get("top_k", 1) * TOKENS_PER_SOLUTION):
+            raise ValueError(f"So many solutions need a workspace of at least {least} tokens.")
         return tokens
 
 
@@ -131,10 +120,7 @@ EXAMPLE = Example(
     params={"widths": (3, 2, 1)},
     replies={
         "draft": ("17 times 20 is 340, plus 4, \\boxed{344}.", "340 + 68 is \\boxed{408}.", "\\boxed{408}, I think."),
-        "distill": (
-            "408 (two solutions) against 344. Solution 1 adds 4 instead of 17 times 4.",
-            "Both agree on 408 = 340 + 68.",
-        ),
+        "distill": ("Two of three say 408. The other adds 4 instead of 17 times 4.", "Both say 408 = 340 + 68."),
         "refine": ("17 times 4 is 68, so \\boxed{408}.", "340 + 68, so \\boxed{408}.", "It is \\boxed{408}."),
     },
     answer="408",
@@ -189,22 +175,17 @@ async def parallel_distill_refine(problem: Problem, lane: LiveLane, params: Para
 
 
 def _ask_draft(question: str, workspace: Workspace, lane: LiveLane) -> Coroutine[Any, Any, Reply]:
-    if workspace.text:
-        prompt = fill(REFINE, question=question, workspace=workspace.text)
-    else:
-        prompt = fill(DRAFT, question=question)
-    return lane.ask(prompt, role="refine" if workspace.sources else "draft", after=workspace.sources)
+    text, sources = workspace
+    prompt = fill(REFINE, question=question, workspace=text) if text else fill(DRAFT, question=question)
+    return lane.ask(prompt, role="refine" if sources else "draft", after=sources)
 
 
 async def _offer_majority(lane: LiveLane, drafts: Sequence[Reply], number: int) -> None:
     """Offer what most drafts of the round say, in case the lane is stopped in a later round."""
     leader = find_leader(await form_blocs(drafts, lane.equal))
-    if leader is not None:
+    if leader:
         note = f"in {len(leader.drafts)} of {len(drafts)} drafts of round {number}"
-        lane.offer(Answer.from_reply(leader.drafts[0], note=note))
-
-
-# --- distillers: this round's drafts in, a workspace for each draft of the next round out -------------------------
+        lane.offer(Answer.from_reply(leader.drafts[0], note))
 
 
 async def _summarize(lane: LiveLane, batch: Batch) -> list[Workspace]:
@@ -225,22 +206,15 @@ async def _summarize(lane: LiveLane, batch: Batch) -> list[Workspace]:
 
 async def _pick_for_all(lane: LiveLane, batch: Batch) -> list[Workspace]:
     """Let one call pick solutions for the whole next round."""
-    return await _pick(lane, batch, times=1) * batch.width
+    return await _pick_for_each(lane, batch._replace(width=1)) * batch.width
 
 
 async def _pick_for_each(lane: LiveLane, batch: Batch) -> list[Workspace]:
-    """Let one call for each draft of the next round pick its solutions; a draft whose call fails is not written."""
-    return await _pick(lane, batch, times=batch.width)
-
-
-async def _pick(lane: LiveLane, batch: Batch, times: int) -> list[Workspace]:
-    """Ask for the best solutions, each call with its own order of them; what is not readable is left to that order."""
+    """Let a call for each draft of the next round pick its solutions; if it fails, that draft is not written."""
     kept = min(batch.params.top_k, len(batch.drafts))
-    orders = [_shuffle(lane, batch.drafts) for _ in range(times)]
+    orders = [_shuffle(lane, batch.drafts) for _ in range(batch.width)]
     shown = [await lay_out(lane, order, batch.params.reading_tokens) for order in orders]
-    prompts = [
-        fill(SELECT, question=batch.question, count=len(batch.drafts), top_k=kept, solutions=text) for text in shown
-    ]
+    prompts = [fill(SELECT, question=batch.question, count=len(batch.drafts), top_k=kept, solutions=s) for s in shown]
     selections = await ask_for_selections(lane, prompts, orders, limit=kept)
     return [await _extract(lane, batch, chosen, selection) for selection, chosen in selections]
 
@@ -268,8 +242,8 @@ DISTILLERS: dict[DistillerName, Callable[[LiveLane, Batch], Awaitable[list[Works
 async def _extract(lane: LiveLane, batch: Batch, chosen: Sequence[Reply], *selectors: Reply) -> Workspace:
     """Write a workspace that holds solutions themselves."""
     limit, sources = batch.params.workspace_tokens, (*chosen, *selectors)
-    text = await lane.write_workspace(await lay_out(lane, chosen, limit), limit=limit, after=sources)
-    return Workspace(text, sources)
+    solutions = await lay_out(lane, chosen, limit)
+    return Workspace(await lane.write_workspace(solutions, limit=limit, after=sources), sources)
 
 
 def _shuffle(lane: LiveLane, drafts: Sequence[Reply]) -> list[Reply]:
