@@ -41,9 +41,7 @@ class SettingsForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         """Let the settings class judge what could be read; its faults stand at their fields."""
         cleaned = super().clean() or {}
-        self.values = {
-            name: value for name, value in cleaned.items() if not (self.may_be_blank and value is None)
-        }
+        self.values = {name: value for name, value in cleaned.items() if not (self.may_be_blank and value is None)}
         try:
             settings = self.settings_class.model_validate(self.values)
         except Faults as error:
@@ -145,7 +143,8 @@ def _field_for(parameter: Parameter, *, may_be_blank: bool) -> forms.Field:
     field = _make(parameter, required=required)
     field.label, field.help_text = parameter.title, parameter.help
     shape = {"boolean": "box", "choice": "select"}.get(parameter.kind, "input")
-    field.widget.attrs |= {"class": shape, "title": f"{parameter.help} {parameter.range}".strip()}
+    field.widget.attrs |= {"class": shape, "title": parameter.help}
+    field.range = "" if parameter.kind in ("choice", "boolean") else parameter.range  # type: ignore[attr-defined]
     return field
 
 
@@ -153,7 +152,8 @@ def _make(parameter: Parameter, *, required: bool) -> forms.Field:
     if parameter.kind == "choice":
         return _ChoiceField(parameter, required=required)
     if parameter.kind == "boolean":
-        return _YesField(required=False, widget=forms.CheckboxInput(check_test=lambda value: value in (True, "true", "on")))
+        box = forms.CheckboxInput(check_test=lambda value: value in (True, "true", "on"))
+        return _YesField(required=False, widget=box)
     kinds: dict[str, type[forms.CharField]] = {
         "integer": _NumberField, "number": _RealField, "integers": _NumbersField, "text": forms.CharField,
     }  # fmt: skip

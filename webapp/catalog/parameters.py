@@ -38,6 +38,11 @@ class Parameter(NamedTuple):
         return f"list, each {limits}" if self.kind == "integers" else limits
 
     @property
+    def shown_choices(self) -> list[str]:
+        """Return the choices as a person reads them."""
+        return [show_value(choice) for choice in self.choices]
+
+    @property
     def shown_default(self) -> str:
         """Return the default as a person writes it."""
         return show_value(self.default)

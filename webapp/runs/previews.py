@@ -22,6 +22,7 @@ class LanePreview(NamedTuple):
     estimate: Estimate | None
     """None while the card's settings are wrong."""
     error: str
+    warning: str = ""
     total_percent: float = 0
     critical_percent: float = 0
     """Lengths of the bar, on one scale for all lanes."""
@@ -49,8 +50,11 @@ def preview(form: ComparisonForm) -> Preview:
     lanes = [_preview_lane(form, card) for card in form.picked]
     known = [lane.estimate for lane in lanes if lane.estimate]
     scale = max((estimate.total_tokens for estimate in known), default=0)
+    lanes = [_scaled(lane, scale) for lane in lanes]
+    for lane in lanes:
+        lane.card.preview = lane
     return Preview(
-        lanes=[_scaled(lane, scale) for lane in lanes],
+        lanes=lanes,
         calls=sum(estimate.calls for estimate in known),
         total_tokens=sum(estimate.total_tokens for estimate in known),
         critical_path_tokens=max((estimate.critical_path_tokens for estimate in known), default=0),
@@ -72,17 +76,24 @@ def _preview_lane(form: ComparisonForm, card: Card) -> LanePreview:
         )
     )  # fmt: skip
     error = _too_much(estimate)
-    if error:
+    if error and error not in card.errors:
         card.errors.append(error)
-    return LanePreview(card, card.strategy.describe(params), None if error else estimate, error)
+    warning = "" if error else _too_long(estimate, form.context_of(card))
+    return LanePreview(card, card.strategy.describe(params), None if error else estimate, error, warning)
 
 
 def _too_much(estimate: Estimate) -> str:
-    if estimate.calls > MOST_CALLS:
-        return f"These settings ask for more than {MOST_CALLS} calls; that is the most of one lane. Ask for fewer."
-    if estimate.total_tokens > MOST_TOKENS:
+    if estimate.is_cut and estimate.calls > MOST_CALLS:
+        return f"These settings ask for more than {MOST_CALLS} calls, which is the most of one lane. Ask for fewer."
+    if estimate.is_cut:
         return f"These settings may use more than {MOST_TOKENS:,} tokens. Ask for fewer or shorter calls."
     return ""
+
+
+def _too_long(estimate: Estimate, context: int | None) -> str:
+    if context is None or estimate.peak_context <= context:
+        return ""
+    return f"A call may need {estimate.peak_context:,} tokens; the model's context holds {context:,}."
 
 
 def _scaled(lane: LanePreview, scale: int) -> LanePreview:

@@ -26,7 +26,7 @@ class Estimate(NamedTuple):
     """True when the play was stopped at a limit: the real cost is higher."""
 
 
-class _SilentModel:
+class SilentModel:
     """Answers every request at once, and charges a fixed number of tokens for it."""
 
     def __init__(self, tokens_per_call: int | None, most_calls: int | None) -> None:
@@ -69,7 +69,7 @@ async def estimate_cost(  # noqa: PLR0913  # keywords only
     """
     lane = LiveLane(
         LaneSettings(lane=0, model_name="", sampling=sampling, seed=0, budget_tokens=most_tokens),
-        model=_SilentModel(tokens_per_call, most_calls),
+        model=SilentModel(tokens_per_call, most_calls),
         emit=lambda event, prompt: None,
         clock=lambda: 0,
         random=random,

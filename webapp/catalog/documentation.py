@@ -1,0 +1,48 @@
+"""A strategy's docstring as blocks for a page."""
+
+import re
+from typing import NamedTuple
+
+_ITEM = re.compile(r"^(?:\d+\.|-)\s+", re.MULTILINE)
+
+
+class Piece(NamedTuple):
+    """A stretch of text, as code or not."""
+
+    text: str
+    is_code: bool
+
+
+class Block(NamedTuple):
+    """A paragraph or a list, perhaps with a label before it."""
+
+    label: str
+    pieces: list[Piece]
+    items: list[list[Piece]]
+
+
+def read_documentation(text: str) -> list[Block]:
+    """Return the blocks of a docstring behind its first paragraph, which is the summary."""
+    blocks = []
+    for paragraph in re.split(r"\n\s*\n", text.strip())[1:]:
+        for label, body in _labelled(paragraph):
+            lead, *items = _ITEM.split(body.strip())
+            blocks.append(Block(label, read_pieces(lead), [read_pieces(item) for item in items]))
+    return blocks
+
+
+def read_pieces(text: str) -> list[Piece]:
+    """Return a text on one line, with what stands in backticks set apart.
+
+    >>> read_pieces("run `drafts` drafts")
+    [Piece(text='run ', is_code=False), Piece(text='drafts', is_code=True), Piece(text=' drafts', is_code=False)]
+    """
+    flat = re.sub(r"\s+", " ", text).strip()
+    return [Piece(part, place % 2 == 1) for place, part in enumerate(flat.split("`")) if part]
+
+
+def _labelled(paragraph: str) -> list[tuple[str, str]]:
+    """Split a paragraph where a line, or a sentence, begins with one of the labels."""
+    parts = re.split(r"(?:^|(?<=[.]) )(Procedure|Cost|Depth|Differs from the paper|Source):\s", paragraph, flags=re.M)
+    first = [("", parts[0])] if parts[0].strip() else []
+    return first + list(zip(parts[1::2], parts[2::2], strict=True))

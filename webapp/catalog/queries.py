@@ -1,0 +1,169 @@
+"""What the pages say about strategies, from the strategy files alone."""
+
+import asyncio
+import random
+import re
+from collections.abc import Iterator
+from functools import cache
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
+
+from webapp.catalog.documentation import Block, Piece, read_documentation, read_pieces
+from webapp.catalog.drawing import Diagram, count_roles, count_widest, draw
+from webapp.catalog.parameters import Parameter, read_parameters, show_value
+from workers import strategies
+from workers.core.estimate import Estimate, estimate_cost
+from workers.core.events import CallFinished, CallStarted, Ledger, RoundOpened, WorkspaceWritten
+from workers.core.playing import Played, play_example, play_silently
+from workers.core.strategy import FAMILIES, Strategy
+from workers.core.values import Sampling
+
+MOST_CALLS = 256
+
+
+class CostRow(NamedTuple):
+    """What a lane costs with some settings."""
+
+    settings: str
+    estimate: Estimate
+
+
+class ExampleRound(NamedTuple):
+    """A round of the worked example."""
+
+    name: str
+    counts: str
+    calls: list[CallFinished]
+    workspaces: list[WorkspaceWritten]
+
+
+class Entry(NamedTuple):
+    """Everything that the page of one strategy shows."""
+
+    strategy: Strategy
+    family: str
+    blocks: list[Block]
+    diagram: Diagram
+    costs: list[CostRow]
+    parameters: list[Parameter]
+    rounds: list[ExampleRound]
+    ledger: Ledger
+    """Of the worked example."""
+    widest: int
+    """Most calls at once, with default parameters."""
+
+    @property
+    def lead(self) -> list[Piece]:
+        """Return what the strategy does."""
+        return read_pieces(self.strategy.summary)
+
+    @property
+    def url(self) -> str:
+        """Return the address of the paper, where the source is one on arXiv."""
+        found = re.fullmatch(r"arXiv:(\d{4}\.\d{4,5})", self.strategy.source)
+        return f"https://arxiv.org/abs/{found[1]}" if found else ""
+
+    @property
+    def needs(self) -> list[str]:
+        """Return what the server must offer beyond chat."""
+        return sorted(need.replace("_", " ") for need in self.strategy.needs)
+
+
+class Summary(NamedTuple):
+    """A strategy in a list."""
+
+    strategy: Strategy
+    cost: Estimate
+
+
+def strategies_by_family(search: str = "") -> list[tuple[str, list[Summary]]]:
+    """Return the strategies whose name or summary holds a text, by family."""
+    text = search.casefold().strip()
+    families: dict[str, list[Summary]] = {}
+    for strategy in strategies.catalog().values():
+        if text in f"{strategy.title} {strategy.short} {strategy.slug} {strategy.summary}".casefold():
+            summary = Summary(strategy, _default_cost(strategy.slug))
+            families.setdefault(FAMILIES[strategy.family], []).append(summary)
+    return list(families.items())
+
+
+@cache
+def find_entry(slug: str) -> Entry | None:
+    """Return the page of a strategy, or None if there is no such strategy."""
+    strategy = strategies.catalog().get(slug)
+    if strategy is None:
+        return None
+    shape = asyncio.run(play_silently(strategy, strategy.params(), random=_chance()))
+    example = asyncio.run(play_example(strategy, random=_chance()))
+    return Entry(
+        strategy=strategy,
+        family=FAMILIES[strategy.family],
+        blocks=read_documentation(strategy.documentation),
+        diagram=draw(shape),
+        costs=_costs(strategy),
+        parameters=read_parameters(strategy.params),
+        rounds=_example_rounds(example),
+        ledger=example.ledger,
+        widest=count_widest(shape),
+    )
+
+
+@cache
+def _default_cost(slug: str) -> Estimate:
+    strategy = strategies.catalog()[slug]
+    return _cost(strategy, strategy.params())
+
+
+def _cost(strategy: Strategy, params: Any) -> Estimate:
+    return asyncio.run(
+        estimate_cost(
+            strategy, params, question=strategy.example.question, sampling=Sampling(), random=_chance(),
+            most_calls=MOST_CALLS,
+        )
+    )  # fmt: skip
+
+
+def _chance() -> random.Random:
+    return random.Random(0)
+
+
+def _costs(strategy: Strategy) -> list[CostRow]:
+    """Return the cost of the defaults, and of single changes that alter calls or depth."""
+    rows = [CostRow("Defaults", _default_cost(strategy.slug))]
+    for parameter in read_parameters(strategy.params):
+        for value in _variants(parameter):
+            try:
+                params = strategy.params.model_validate({parameter.name: value})
+            except ValidationError:
+                continue
+            cost = _cost(strategy, params)
+            if not cost.is_cut and cost[:2] != rows[0].estimate[:2]:
+                rows.append(CostRow(f"{parameter.title} {show_value(value)}", cost))
+    return rows
+
+
+def _variants(parameter: Parameter) -> Iterator[Any]:
+    """Yield other values worth showing the cost of."""
+    if parameter.kind == "choice":
+        yield from (choice for choice in parameter.choices if choice != parameter.default)
+    elif parameter.kind == "boolean":
+        yield not parameter.default
+    elif parameter.kind == "integer" and parameter.default:
+        yield 2 * parameter.default
+    elif parameter.kind == "integers" and parameter.default:
+        first, *rest = parameter.default
+        yield (2 * first, *rest)
+        yield (first, *parameter.default)
+
+
+def _example_rounds(played: Played) -> list[ExampleRound]:
+    roles = {event.call: event for event in played.events if isinstance(event, CallStarted)}
+    rounds = []
+    for opened in (event for event in played.events if isinstance(event, RoundOpened)):
+        inside = [key for key, call in roles.items() if call.round == opened.index]
+        calls = [event for event in played.events if isinstance(event, CallFinished) and event.call in inside]
+        calls.sort(key=lambda call: inside.index(call.call))
+        written = [e for e in played.events if isinstance(e, WorkspaceWritten) and e.round == opened.index]
+        rounds.append(ExampleRound(opened.name, count_roles(roles[key].role for key in inside), calls, written))
+    return rounds

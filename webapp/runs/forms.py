@@ -1,0 +1,296 @@
+"""The form of a new comparison: one problem, up to eight recipes, limits.
+
+Its texts are flat, so that it works without scripts: `question`, `answer`, `grader`, `problem`, `model`,
+`sampling-<name>`, `budget-<name>`; `card` once for every strategy card in order, `pick` for those that are ticked,
+and for card 3 `lane-3-strategy`, `lane-3-params-<name>`, `lane-3-model`, `lane-3-sampling-<name>`.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.http import QueryDict
+from pydantic import BaseModel, Field
+
+from webapp.catalog.forms import SettingsForm, write_texts
+from webapp.problems.models import Problem
+from webapp.runs.launching import RecipeSpec
+from webapp.runs.models_on_server import ServedModel
+from workers import graders, strategies
+from workers.core.errors import UnreadableAnswer
+from workers.core.model import estimate_tokens
+from workers.core.strategy import FAMILIES, Strategy
+from workers.core.values import Sampling
+
+MOST_LANES = 8
+MOST_CARDS = 100
+MOST_QUESTION_BYTES = 65_536
+MOST_ANSWER_BYTES = 4_096
+
+
+SAMPLING_LABELS = {"top_p": "Top-p", "max_tokens": "Tokens per call"}
+
+
+class Budget(BaseModel):
+    """Where a lane ends even if its strategy has not come to its end."""
+
+    tokens: int | None = Field(
+        100_000, ge=100, le=100_000_000, title="Tokens per lane",
+        description="A lane that has used so many, prompts included, ends with its best answer so far. Empty: no cap.",
+    )  # fmt: skip
+    seconds: int | None = Field(
+        1_800, ge=1, le=86_400, title="Seconds per lane",
+        description="A lane ends after so many seconds, with its best answer so far. Empty: no cap.",
+    )  # fmt: skip
+    seed: int | None = Field(
+        None, ge=0, le=2**31 - 1, title="Seed",
+        description="The same seed draws the same subsets and sends the same seeds to the model. Empty: a new one.",
+    )  # fmt: skip
+
+
+class ProblemForm(forms.Form):
+    """A question, and how its answer is judged."""
+
+    question = forms.CharField(label="Problem", required=False, strip=False, widget=forms.Textarea)
+    answer = forms.CharField(label="Reference answer", required=False)
+    grader = forms.ChoiceField(label="Grader", required=False)
+    problem = forms.IntegerField(required=False, widget=forms.HiddenInput)
+
+    def __init__(self, texts: QueryDict) -> None:
+        """Offer the graders there are."""
+        super().__init__(texts)
+        self.fields["grader"].choices = [  # type: ignore[attr-defined]
+            (grader.slug, grader.title) for grader in graders.catalog().values()
+        ]
+        self.reading = ""
+        """How the grader reads the reference answer."""
+        for name, shape in (("question", "editor__text"), ("answer", "input"), ("grader", "select")):
+            self.fields[name].widget.attrs["class"] = shape
+            self.fields[name].validators = []  # ours below say what to do
+        self.fields["question"].widget.attrs |= {"rows": 6, "spellcheck": "false"}
+        self.fields["answer"].widget.attrs |= {"autocomplete": "off", "spellcheck": "false"}
+
+    def clean_question(self) -> str:
+        question = self.cleaned_data["question"].replace("\r\n", "\n")
+        if not question.strip():
+            raise ValidationError("Write a problem, or take one from a suite.")
+        return _storable(question, "problem", MOST_QUESTION_BYTES)
+
+    def clean_answer(self) -> str:
+        return _storable(self.cleaned_data["answer"], "reference answer", MOST_ANSWER_BYTES)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        self.taken = self._find_taken(cleaned)
+        grader = graders.catalog().get(cleaned.get("grader", ""))
+        if cleaned.get("answer") and grader:
+            try:
+                self.reading = grader.read_reference(cleaned["answer"], self.taken.grader_input if self.taken else {})
+            except UnreadableAnswer as error:
+                self.add_error("answer", str(error))
+        return cleaned
+
+    def _find_taken(self, cleaned: dict[str, Any]) -> Problem | None:
+        """Return the stored problem that was taken, unless it was changed since."""
+        stored = Problem.objects.filter(pk=cleaned.get("problem") or 0).first()
+        names = ("question", "answer", "grader")
+        if stored and all(getattr(stored, name) == cleaned.get(name) for name in names):
+            return stored
+        return None
+
+    def save(self) -> Problem:
+        """Return the problem to work on: the stored one that was taken, or a new one."""
+        names = ("question", "answer", "grader")
+        return self.taken or Problem.objects.create(**{name: self.cleaned_data[name] for name in names})
+
+
+class Card:
+    """A strategy on the page with its settings; a lane, when it is picked."""
+
+    def __init__(self, texts: QueryDict, number: str, strategy: Strategy, *, is_picked: bool) -> None:
+        """Read the card's texts."""
+        self.number = number
+        self.strategy = strategy
+        self.is_picked = is_picked
+        self.prefix = f"lane-{number}"
+        self.params = SettingsForm(strategy.params, texts, prefix=f"{self.prefix}-params")
+        self.own = SettingsForm(Sampling, texts, prefix=f"{self.prefix}-sampling", may_be_blank=True)
+        for name, label in SAMPLING_LABELS.items():
+            self.own.fields[name].label = label
+        for field in self.own.fields.values():
+            field.widget.attrs["placeholder"] = "as shared"
+        self.model = texts.get(f"{self.prefix}-model", "").strip()
+        self.errors: list[str] = []
+        self.model_error = ""
+        self.model_name = f"{self.prefix}-model"
+        self.family_title = FAMILIES[strategy.family]
+        self.has_sibling = False
+        self.preview: object = None
+        """What the lane will cost (see previews.py), once it is known."""
+
+    def is_valid(self) -> bool:
+        """Say whether every field of the card can be used."""
+        return all((self.params.is_valid(), self.own.is_valid(), not self.errors, not self.model_error))
+
+    @property
+    def idea(self) -> str:
+        """Return what the strategy does, in a sentence."""
+        return re.split(r"(?<=[.!?:])\s", self.strategy.summary, maxsplit=1)[0]
+
+    @property
+    def main_fields(self) -> list[forms.BoundField]:
+        """Return the settings that always show: the first three, or fewer and the length of a call."""
+        own = [] if len(self.params.fields) > 2 else [self.own["max_tokens"]]
+        return [*list(self.params)[:3], *own]
+
+    @property
+    def more_fields(self) -> list[forms.BoundField]:
+        """Return the settings behind "More settings"."""
+        shown = {field.name for field in self.main_fields}
+        return [field for field in (*self.params, *self.own) if field.name not in shown]
+
+    @property
+    def is_open(self) -> bool:
+        """Say whether something behind "More settings" was set, or is wrong."""
+        has_fault = self.is_picked and any(field.errors for field in self.more_fields)
+        own = set(self.own.values) & {field.name for field in self.more_fields}
+        return has_fault or bool(self.model_error or self.model or own)
+
+
+class ComparisonForm:
+    """Everything on the page. `served` are the models that the server has, or None while it is down."""
+
+    def __init__(self, texts: QueryDict, served: Sequence[ServedModel] | None) -> None:
+        """Read the texts."""
+        self.served = served
+        self.models = None if served is None else [model.name for model in served]
+        self.model = texts.get("model", "").strip() or (self.models[0] if self.models else "")
+        self.model_error = ""
+        self.errors: list[str] = []
+        self.problem = ProblemForm(texts)
+        self.sampling = SettingsForm(Sampling, texts, prefix="sampling")
+        for name, label in SAMPLING_LABELS.items():
+            self.sampling.fields[name].label = label
+        self.budget = SettingsForm(Budget, texts, prefix="budget")
+        self.cards = _read_cards(texts, self.errors)
+        self._judge()
+
+    @property
+    def picked(self) -> list[Card]:
+        """Return the cards that become lanes, in order."""
+        return [card for card in self.cards if card.is_picked]
+
+    @property
+    def model_choices(self) -> list[str]:
+        """Return the names to choose from; one that the server does not have stays, so that nothing is lost."""
+        names = list(self.models or ())
+        return names if not self.model or self.model in names else [*names, self.model]
+
+    def is_valid(self) -> bool:
+        """Say whether a run can be started."""
+        parts = [self.problem.is_valid(), self.sampling.is_valid(), self.budget.is_valid()]
+        cards = [card.is_valid() for card in self.picked]
+        return all([*parts, *cards, not self.errors, not self.model_error])
+
+    def spec(self, card: Card) -> RecipeSpec:
+        """Return the recipe of a picked card; its own settings win over the shared ones."""
+        return RecipeSpec(
+            strategy=card.strategy.slug,
+            params=card.params.values,
+            model=card.model or self.model,
+            sampling={**self.sampling.values, **card.own.values},
+        )
+
+    def context_of(self, card: Card) -> int | None:
+        """Return the longest prompt and text together of the card's model, if the server says."""
+        name = card.model or self.model
+        return next((model.context_tokens for model in self.served or () if model.name == name), None)
+
+    def _judge(self) -> None:
+        for form in (self.problem, self.sampling, self.budget):
+            form.is_valid()
+        if self.models is not None:
+            self.model_error = _missing(self.model, self.models)
+            for card in self.picked:
+                card.model_error = _missing(card.model, self.models) if card.model else ""
+        self._judge_lanes()
+        self._judge_length()
+
+    def _judge_length(self) -> None:
+        size = estimate_tokens(self.problem.cleaned_data.get("question", ""))
+        for card in self.picked:
+            context = self.context_of(card)
+            if context is not None and size >= context:
+                self.problem.add_error(
+                    "question",
+                    f"The problem has about {size:,} tokens; {card.model or self.model} reads at most {context:,}. "
+                    "Shorten it, or choose a model with a longer context.",
+                )
+                return
+
+    def _judge_lanes(self) -> None:
+        lanes: list[RecipeSpec] = []
+        for card in self.picked:
+            card.is_valid()
+            spec = self.spec(card)
+            if spec in lanes:
+                card.errors.append(f"The same recipe as lane {lanes.index(spec) + 1}. Change one, or clear one.")
+            lanes.append(spec)
+        if not lanes:
+            self.errors.append("Pick at least one strategy.")
+        if len(lanes) > MOST_LANES:
+            self.errors.append(f"A comparison has at most {MOST_LANES} lanes; {len(lanes)} are picked. Clear some.")
+
+
+def default_texts(strategy: Strategy, number: str) -> dict[str, str]:
+    """Return the texts of a fresh card."""
+    defaults = dict.fromkeys(Sampling.model_fields)
+    return {
+        f"lane-{number}-strategy": strategy.slug,
+        f"lane-{number}-model": "",
+        **write_texts(strategy.params(), f"lane-{number}-params"),
+        **write_texts(defaults, f"lane-{number}-sampling"),
+    }
+
+
+def card_numbers(texts: QueryDict) -> list[str]:
+    """Return the numbers of the cards, in the order of the page."""
+    given = texts.getlist("card") or texts.getlist("pick")
+    return [number for number in dict.fromkeys(given) if number.isdecimal() and len(number) <= 3][:MOST_CARDS]
+
+
+def _read_cards(texts: QueryDict, errors: list[str]) -> list[Card]:
+    picked = set(texts.getlist("pick"))
+    cards = []
+    for number in card_numbers(texts):
+        slug = texts.get(f"lane-{number}-strategy", "")
+        strategy = strategies.catalog().get(slug)
+        if strategy:
+            cards.append(Card(texts, number, strategy, is_picked=number in picked))
+        elif number in picked:
+            errors.append(f"There is no strategy ‘{slug[:60]}’. Pick one of those on the page.")
+    for card in cards:
+        card.has_sibling = sum(other.strategy.slug == card.strategy.slug for other in cards) > 1
+    return cards
+
+
+def _missing(model: str, models: Sequence[str]) -> str:
+    if model in models:
+        return ""
+    names = ", ".join(models[:5]) or "none"
+    return f"The model server has no ‘{model[:100]}’; it has {names}." if model else "Choose a model."
+
+
+def _storable(text: str, what: str, most_bytes: int) -> str:
+    """Return the text if it can be stored and sent. Raises ValidationError."""
+    if "\x00" in text:
+        raise ValidationError(f"The {what} holds a NUL character, which cannot be stored. Delete it.")
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:
+        raise ValidationError(f"The {what} holds half a character (a lone surrogate). Delete it.") from None
+    if size > most_bytes:
+        raise ValidationError(f"The {what} has {size:,} bytes; the most is {most_bytes:,}. Shorten it.")
+    return text

@@ -1,0 +1,131 @@
+"""What the page of a new comparison begins with, as the texts of its form."""
+
+from collections.abc import Iterable
+
+from django.conf import settings
+from django.http import QueryDict
+
+from webapp.catalog.forms import write_texts
+from webapp.problems.models import Problem, SuitePlace
+from webapp.runs.forms import Budget, card_numbers, default_texts
+from webapp.runs.models import Lane, Recipe, Run
+from workers import strategies
+from workers.core.values import Sampling
+
+FIRST_PICKS = ("direct", "self_consistency", "sequential_refinement", "parallel_distill_refine")
+STARTER = Problem(question="What is $17 + 25$? Think step by step.", answer="42", grader="boxed_math")
+
+
+def default_setup() -> QueryDict:
+    """Return what somebody sees who has never been here: a problem, four strategies, their defaults."""
+    texts = QueryDict(mutable=True)
+    texts["model"] = settings.MODEL_SERVER.model
+    _write(texts, write_texts(Sampling(), "sampling"))
+    _write(texts, write_texts(Budget(), "budget"))
+    place = SuitePlace.objects.select_related("problem").order_by("suite__created_at", "suite_id", "position").first()
+    put_problem(texts, place.problem if place else STARTER)
+    known = strategies.catalog()
+    pick_strategies(texts, [slug for slug in FIRST_PICKS if slug in known] or list(known)[:4])
+    return texts
+
+
+def setup_of_run(run: Run) -> QueryDict:
+    """Return the texts that would start the same run again."""
+    texts = default_setup()
+    lanes = list(run.lanes.select_related("recipe", "problem").filter(row=1, repeat=1))
+    put_problem(texts, lanes[0].problem)
+    shared = lanes[0].recipe
+    texts["model"] = shared.model
+    _write(texts, write_texts(shared.sampling, "sampling"))
+    limits = Budget(tokens=run.budget_tokens, seconds=run.budget_seconds, seed=run.seed)
+    _write(texts, write_texts(limits, "budget"))
+    _put_lanes(texts, lanes, shared)
+    return texts
+
+
+def put_problem(texts: QueryDict, problem: Problem) -> None:
+    """Fill in a stored problem."""
+    for name in ("question", "answer", "grader"):
+        texts[name] = getattr(problem, name)
+    texts["problem"] = str(problem.pk or "")
+
+
+def pick_strategies(texts: QueryDict, slugs: Iterable[str]) -> None:
+    """Pick one card each of these strategies, and nothing else."""
+    known = strategies.catalog()
+    _clear_cards(texts)
+    numbers = []
+    for slug in slugs:
+        if slug in known:
+            numbers.append(_put_card(texts, slug))
+    texts.setlist("pick", numbers)
+
+
+def complete_cards(texts: QueryDict) -> None:
+    """Give every strategy that has no card one at the end."""
+    shown = {texts.get(f"lane-{number}-strategy") for number in card_numbers(texts)}
+    for slug in strategies.catalog():
+        if slug not in shown:
+            _put_card(texts, slug)
+
+
+def put_picked_first(texts: QueryDict) -> None:
+    """Move the cards that are not picked behind those that are."""
+    picked = set(texts.getlist("pick"))
+    texts.setlist("card", sorted(card_numbers(texts), key=lambda number: number not in picked))
+
+
+def add_card(texts: QueryDict, number: str) -> None:
+    """Add a card like the one with this number, right behind it, and pick it."""
+    order = card_numbers(texts)
+    if number not in order:
+        return
+    new = _free_number(texts)
+    old_prefix, new_prefix = f"lane-{number}-", f"lane-{new}-"
+    for name in [name for name in texts if name.startswith(old_prefix)]:
+        texts.setlist(new_prefix + name.removeprefix(old_prefix), texts.getlist(name))
+    order.insert(order.index(number) + 1, new)
+    texts.setlist("card", order)
+    texts.setlist("pick", [*texts.getlist("pick"), new])
+
+
+def drop_card(texts: QueryDict, number: str) -> None:
+    """Take a card away."""
+    for name in ("card", "pick"):
+        texts.setlist(name, [other for other in texts.getlist(name) if other != number])
+
+
+def _put_lanes(texts: QueryDict, lanes: list[Lane], shared: Recipe) -> None:
+    _clear_cards(texts)
+    known = strategies.catalog()
+    for lane in lanes:
+        recipe = lane.recipe
+        if recipe.strategy not in known:
+            continue
+        number = _put_card(texts, recipe.strategy)
+        _write(texts, write_texts(recipe.params, f"lane-{number}-params"))
+        texts[f"lane-{number}-model"] = "" if recipe.model == shared.model else recipe.model
+        own = {name: value for name, value in recipe.sampling.items() if shared.sampling.get(name) != value}
+        _write(texts, write_texts(own, f"lane-{number}-sampling"))
+        texts.appendlist("pick", number)
+
+
+def _put_card(texts: QueryDict, slug: str) -> str:
+    number = _free_number(texts)
+    _write(texts, default_texts(strategies.catalog()[slug], number))
+    texts.setlist("card", [*card_numbers(texts), number])
+    return number
+
+
+def _clear_cards(texts: QueryDict) -> None:
+    for name in [name for name in texts if name in ("card", "pick") or name.startswith("lane-")]:
+        del texts[name]
+
+
+def _free_number(texts: QueryDict) -> str:
+    return str(1 + max((int(number) for number in card_numbers(texts)), default=0))
+
+
+def _write(texts: QueryDict, values: dict[str, str]) -> None:
+    for name, value in values.items():
+        texts[name] = value

@@ -1,0 +1,144 @@
+"""The page of a new comparison, and the parts of it that follow every change."""
+
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from webapp.problems.models import Problem
+from webapp.runs import setups
+from webapp.runs.forms import MOST_LANES, ComparisonForm, ProblemForm
+from webapp.runs.launching import start_run
+from webapp.runs.models import Run
+from webapp.runs.models_on_server import ServedModel, ServerDown, list_models
+from webapp.runs.picking import Picker, find_problems
+from webapp.runs.previews import preview
+from workers import strategies
+
+REMEMBERED = "new_run"
+"""The last set-up, kept in the session: the page then arrives filled in, with scripts or without."""
+
+
+@require_http_methods(["GET", "POST"])
+def new_run(request: HttpRequest) -> HttpResponse:
+    """Show the page; start a run, or change the form by one of its other buttons."""
+    if request.method == "GET":
+        return _show(request, _opening_texts(request))
+    texts = request.POST.copy()
+    do = str(texts.get("do") or "run")
+    if do != "run":
+        _change(texts, do)
+        return _show(request, texts)
+    served, fault = _served_models()
+    setups.complete_cards(texts)
+    form = ComparisonForm(texts, served)
+    preview(form)  # finds the lanes that ask for too much
+    if fault:
+        form.errors.append(f"{fault} Nothing was started.")
+    if not form.is_valid():
+        return _show(request, texts, form=form, status=422)
+    run = _start(form)
+    _remember(request, texts)
+    return redirect("run", run_id=run.pk)
+
+
+@require_POST
+def run_preview(request: HttpRequest) -> HttpResponse:
+    """Return what the picked recipes will cost, and the faults of every field."""
+    served, _ = _served_models()
+    form = ComparisonForm(request.POST, served)
+    return render(request, "runs/_preview.html", {"form": form, "preview": preview(form), "is_part": True})
+
+
+@require_POST
+def run_reading(request: HttpRequest) -> HttpResponse:
+    """Return how the grader reads the reference answer."""
+    problem = ProblemForm(request.POST)
+    problem.is_valid()
+    return render(request, "runs/_reading.html", {"problem": problem, "is_part": True})
+
+
+@require_GET
+def run_problems(request: HttpRequest) -> HttpResponse:
+    """Return the problems of a suite that match a search."""
+    return render(request, "runs/_picker_list.html", {"picker": _find(request.GET)})
+
+
+def _opening_texts(request: HttpRequest) -> QueryDict:
+    """Return the texts that the address asks for, or else the last ones, or else the defaults."""
+    asked = request.GET
+    remembered = request.session.get(REMEMBERED)
+    if "from" in asked:
+        texts = setups.setup_of_run(get_object_or_404(Run, pk=asked["from"]))
+    elif remembered and "fresh" not in asked:
+        texts = QueryDict(remembered, mutable=True)
+        setups.put_picked_first(texts)
+    else:
+        texts = setups.default_setup()
+    if "problem" in asked:
+        number = asked["problem"] if asked["problem"].isdecimal() else 0
+        setups.put_problem(texts, get_object_or_404(Problem, pk=number))
+    if asked.get("strategies"):
+        setups.pick_strategies(texts, asked["strategies"].split(","))
+    return texts
+
+
+def _change(texts: QueryDict, do: str) -> None:
+    """Apply one of the form's other buttons: `add:<card>`, `drop:<card>`, `take:<problem>`; others only look again."""
+    verb, _, target = do.partition(":")
+    if verb == "add":
+        setups.add_card(texts, target)
+    elif verb == "drop":
+        setups.drop_card(texts, target)
+    elif verb == "take" and target.isdecimal():
+        setups.put_problem(texts, get_object_or_404(Problem, pk=target))
+        texts["source"] = "write"
+
+
+def _show(
+    request: HttpRequest, texts: QueryDict, *, form: ComparisonForm | None = None, status: int = 200
+) -> HttpResponse:
+    served, fault = _served_models()
+    if form is None:
+        setups.complete_cards(texts)
+        form = ComparisonForm(texts, served)
+    context = {
+        "form": form,
+        "preview": preview(form),
+        "server_fault": fault,
+        "picker": _find(texts),
+        "source": texts.get("source", "write"),
+        "families": list(dict.fromkeys((card.strategy.family, card.family_title) for card in form.cards)),
+        "strategy_count": len(strategies.catalog()),
+        "most_lanes": MOST_LANES,
+    }
+    return render(request, "runs/new.html", context, status=status)
+
+
+def _find(texts: QueryDict) -> Picker:
+    return find_problems(texts.get("suite", ""), texts.get("search", "")[:200])
+
+
+def _served_models() -> tuple[list[ServedModel] | None, str]:
+    try:
+        return list_models(), ""
+    except ServerDown as fault:
+        return None, str(fault)
+
+
+@transaction.atomic
+def _start(form: ComparisonForm) -> Run:
+    limits = form.budget.values
+    return start_run(
+        problems=[form.problem.save()],
+        recipes=[form.spec(card) for card in form.picked],
+        budget_tokens=limits["tokens"],
+        budget_seconds=limits["seconds"],
+        seed=limits["seed"],
+    )
+
+
+def _remember(request: HttpRequest, texts: QueryDict) -> None:
+    for name in ("csrfmiddlewaretoken", "do", "source", "suite", "search", "step", "family"):
+        texts.pop(name, None)
+    request.session[REMEMBERED] = texts.urlencode()
