@@ -36,9 +36,7 @@ class Suite(models.Model):
         """Name and version are one suite."""
 
         ordering = ("name", "-version")
-        constraints = (
-            models.UniqueConstraint(fields=("slug", "version"), name="suite_slug_version_unique"),
-        )
+        constraints = (models.UniqueConstraint(fields=("slug", "version"), name="suite_slug_version_unique"),)
 
     def __str__(self) -> str:
         """Return name and version."""
@@ -57,9 +55,7 @@ class SuitePlace(models.Model):
         """One problem at each position."""
 
         ordering = ("position",)
-        constraints = (
-            models.UniqueConstraint(fields=("suite", "position"), name="suite_position_unique"),
-        )
+        constraints = (models.UniqueConstraint(fields=("suite", "position"), name="suite_position_unique"),)
 
     def __str__(self) -> str:
         """Return suite and position."""
