@@ -27,15 +27,21 @@ class ServedModel(NamedTuple):
 
 def list_models() -> list[ServedModel]:
     """Return the models of the server, the configured one first. Raises ServerDown."""
-    now = time.monotonic()
-    if _memory and now - _memory[0][0] < REMEMBER_SECONDS:
-        return _memory[0][1]
-    models = _ask()
-    _memory[:] = [(now, models)]
-    return models
+    now, server = time.monotonic(), settings.MODEL_SERVER.base_url
+    asked_at, answer = _memory.get(server, (-REMEMBER_SECONDS, None))
+    if answer is None or now - asked_at >= REMEMBER_SECONDS:
+        try:
+            answer = _ask()
+        except ServerDown as error:
+            answer = error
+        _memory[server] = (now, answer)
+    if isinstance(answer, ServerDown):
+        raise answer
+    return answer
 
 
-_memory: list[tuple[float, list[ServedModel]]] = []
+_memory: dict[str, tuple[float, "list[ServedModel] | ServerDown | None"]] = {}
+"""Address to when it was asked and what came of it."""
 
 
 def model_names() -> list[str]:
