@@ -1,0 +1,108 @@
+// @ts-check
+// One call as a card of fixed height. A streaming card holds a tail of the text, only the opened draft the whole.
+
+import { el, setAttribute, setProperty, setText, showState, stateGlyph } from "../lib/dom.js";
+import { capital, full, short } from "../lib/format.js";
+
+/** @typedef {import("../types/state.d.ts").Call} Call */
+/** @typedef {"small" | "medium" | "large" | "pip"} Size */
+/** @typedef {{root: HTMLButtonElement, paint: (call: Call) => void, setSize: (size: Size) => void}} Card */
+
+export const SOLUTION_ROLES = new Set(["draft", "refine"]);
+const TAIL = { small: 120, medium: 400, large: 1600, pip: 0 };
+const RULED = new Set(["right", "wrong", "unreadable"]);
+
+/** Return the state of a call as people see it: its shape, and a word. @param {Call} call */
+export function lookOf(call) {
+  const isSolution = SOLUTION_ROLES.has(call.role);
+  if (call.state === "running") return call.tokens ? { state: "streaming", word: "writing" } : { state: "queued", word: "waiting" };
+  if (call.state === "failed") return { state: "failed", word: "Failed" };
+  if (call.state === "cancelled") return { state: "pruned", word: "Stopped" };
+  if (isSolution && call.answer === null) return { state: "unreadable", word: call.finishReason === "length" ? "Cut off" : "No answer" };
+  if (call.ruling && RULED.has(call.ruling)) return { state: call.ruling, word: call.answer ?? "" };
+  return { state: "done", word: isSolution ? (call.answer ?? "") : "" };
+}
+
+/** Return the name of a call among those of its round, e.g. "Draft 3". @param {string} role @param {number} place @param {number} count */
+export const nameOf = (role, place, count) => (count > 1 ? `${capital(role)} ${place}` : capital(role));
+
+/**
+ * Return the end of a text, at least `length` long if there is as much. The cut moves in steps, to a line's or word's
+ * begin, so that lines do not break anew with every token.
+ * @param {string} text @param {number} length
+ */
+export function tailOf(text, length) {
+  if (text.length <= length * 2) return text;
+  const cut = Math.floor((text.length - length) / length) * length;
+  const stop = Math.min(cut + length / 2, text.length);
+  const line = text.indexOf("\n", cut);
+  if (line >= 0 && line < stop) return text.slice(line + 1);
+  const space = text.indexOf(" ", cut);
+  return text.slice(space >= 0 && space < stop ? space + 1 : cut + (isLowSurrogate(text, cut) ? 1 : 0));
+}
+
+/** @param {string} text @param {number} place */
+const isLowSurrogate = (text, place) => (text.charCodeAt(place) & 0xfc00) === 0xdc00;
+
+/** @param {string} name e.g. "Draft 3" @param {string} number e.g. "3" @returns {Card} */
+export function newCard(name, number) {
+  const glyph = stateGlyph();
+  const nameText = el("span", { class: "draft-card__name" });
+  const answer = el("span", { class: "draft-card__answer clip" });
+  const tokens = el("span", { class: "draft-card__tokens" });
+  const tail = el("span", { class: "draft-card__tail" }, el("span"));
+  const progress = el("span", { class: "draft-card__progress" }, el("i"));
+  const root = el("button", { type: "button", class: "draft-card" }, el("span", { class: "draft-card__head" }, glyph, nameText, answer, tokens), tail, progress);
+  /** @type {Size} */
+  let size = "small";
+
+  /** @param {Size} next */
+  function setSize(next) {
+    size = next;
+    root.className = size === "pip" ? "pip" : `draft-card draft-card--${size}`;
+    setText(nameText, size === "small" && number ? number : name);
+  }
+
+  /** @param {Call} call */
+  function paint(call) {
+    const { state, word } = lookOf(call);
+    setAttribute(root, "data-state", state);
+    showState(glyph, state);
+    setText(answer, size === "pip" && state === "unreadable" ? "none" : word);
+    setAttribute(answer, "data-quiet", call.state === "running" ? "" : null);
+    const isLive = size === "large" && call.state === "running";
+    setText(tokens, isLive ? `${full(call.tokens)} of ${full(call.maxTokens)}` : short(call.tokens));
+    if (size !== "pip") paintTail(call);
+    setProperty(/** @type {HTMLElement} */ (progress.firstChild), "--p", `${Math.min(100, (100 * call.tokens) / call.maxTokens).toFixed(1)}%`);
+    if (call.state !== "running" || !root.hasAttribute("aria-label")) setAttribute(root, "aria-label", describe(call, name, word || state));
+  }
+
+  /** @param {Call} call */
+  function paintTail(call) {
+    const words = ownWords(call);
+    const isThinking = !words && !call.text && call.thinking !== "";
+    setAttribute(tail, "data-own", words ? "" : null);
+    setAttribute(tail, "data-thinking", isThinking ? "" : null);
+    setText(/** @type {Node} */ (tail.firstChild), words || tailText(isThinking ? call.thinking : call.text, size));
+  }
+
+  setSize("small");
+  return { root, paint, setSize };
+}
+
+/** @param {string} text @param {Size} size */
+function tailText(text, size) {
+  const tail = tailOf(text.trimEnd(), TAIL[size]);
+  return size === "small" ? tail.slice(tail.lastIndexOf("\n") + 1) : tail.replace(/\n{2,}/g, "\n");
+}
+
+/** What we have to say instead of the model's text. @param {Call} call */
+function ownWords(call) {
+  if (call.state === "failed") return `${call.error} Text so far is kept.`;
+  if (call.state === "cancelled") return `Stopped at ${full(call.tokens)} tokens; the text is kept.`;
+  if (call.state === "running" && !call.tokens) return call.retries ? `Asked again, try ${call.retries + 1}.` : "Waits for the first token.";
+  return "";
+}
+
+/** @param {Call} call @param {string} name @param {string} word */
+const describe = (call, name, word) => (call.state === "running" ? `${name}, being written. Open` : `${name}, ${word}, ${full(call.tokens)} tokens. Open`);

@@ -1,0 +1,122 @@
+// @ts-check
+// Wires the run page: facts and events in, painting out. Nothing else touches the page's globals.
+
+import { byId, setText } from "../lib/dom.js";
+import { bindKeys } from "../lib/keys.js";
+import { loadMaths, renderInPlace } from "../lib/maths.js";
+import { newControls } from "./controls.js";
+import { newGrid } from "./grid.js";
+import { newPainter } from "./painter.js";
+import { applyEvents } from "./reduce.js";
+import { newSheet } from "./sheet.js";
+import { followRun } from "./socket.js";
+import { newRun } from "./state.js";
+import { barScale, drawTable, isOver, newVitals } from "./summary.js";
+import { drawTimelines } from "./timeline.js";
+
+/** @typedef {import("../types/events.d.ts").RunEvent} RunEvent */
+/** @typedef {import("../types/state.d.ts").RunFacts} RunFacts */
+/** @typedef {import("../types/state.d.ts").Snapshot} Snapshot */
+
+const facts = /** @type {RunFacts} */ (JSON.parse(byId("run-facts").textContent ?? ""));
+const { snapshotUrl = "", socketPath = "", callsUrl = "", mathsStyle = "" } = byId("run-script").dataset;
+const laneIds = facts.lanes.map((lane) => lane.id);
+
+let run = newRun(laneIds);
+let scale = 1;
+let epoch = "";
+/** Milliseconds since the run began, as far as events tell, and when we learned of it. */
+let latest = { at: 0, heard: performance.now() };
+
+const sheet = newSheet(callsUrl, find, () => {});
+let grid = newGrid(facts.lanes, sheet.open, () => painter.ask());
+const vitals = newVitals();
+const painter = newPainter({ paintLane, isVisible: (lane) => lane === 0 || controls.view() !== "lanes" || grid.isVisible(lane), paintNumbers });
+const controls = newControls(facts, {
+  changeView: paintNumbers,
+  changeSizes: (choice) => grid.panes.forEach((pane) => pane.setSizes(choice, laneOf(pane.facts.id))),
+});
+
+/** @param {number} id */
+function laneOf(id) {
+  const lane = run.lanes.get(id);
+  if (!lane) throw new Error(`The run has no lane ${id}.`);
+  return lane;
+}
+
+/** @param {number} id @param {string} key */
+function find(id, key) {
+  const lane = run.lanes.get(id);
+  const call = lane?.calls.get(key);
+  const place = laneIds.indexOf(id);
+  return lane && call ? { lane, call, facts: facts.lanes[place], number: place + 1 } : null;
+}
+
+/** Return milliseconds since the run began: the server's, carried on by our clock. */
+function now() {
+  return isOver(run) ? latest.at : latest.at + performance.now() - latest.heard;
+}
+
+/** @param {readonly RunEvent[]} events */
+function hear(events) {
+  const at = events.reduce((last, event) => Math.max(last, event.at), latest.at);
+  if (at > now() || latest.at === 0) latest = { at, heard: performance.now() };
+  if (isOver(run)) latest.at = at;
+}
+
+/** @param {number} id @param {Set<string>} touched */
+function paintLane(id, touched) {
+  if (id === 0 || touched.has("head")) paintNumbers();
+  const place = laneIds.indexOf(id);
+  if (place < 0) return;
+  grid.panes[place].paint(laneOf(id), touched);
+  sheet.paintIf(id, touched);
+}
+
+function paintNumbers() {
+  const lanes = laneIds.map(laneOf);
+  const at = now();
+  scale = Math.max(scale, barScale(lanes));
+  vitals.paint(run, facts.lanes, at);
+  controls.paint(run, lanes, scale);
+  const rows = grid.panes.map((pane) => ({ facts: pane.facts, number: pane.number, lane: laneOf(pane.facts.id) }));
+  if (controls.view() === "timeline") drawTimelines(byId("timeline"), rows, at, sheet.open);
+  if (controls.view() === "ledger") drawTable(byId("ledger"), rows, run, at, scale, facts.problem.answer ?? "");
+  rows.forEach(({ lane }, place) => {
+    grid.paintTab(place, lane);
+    if (controls.view() === "lanes") grid.panes[place].paintHead(lane, at, scale);
+  });
+}
+
+/** @param {number} lane @param {string} what */
+function touch(lane, what) {
+  painter.touch(lane, what);
+  if (what === "head") controls.announce(run, lane);
+}
+
+followRun(
+  { snapshotUrl, socketPath, query: location.search.slice(1) },
+  {
+    replace(snapshot) {
+      run = newRun(laneIds);
+      if (epoch && snapshot.epoch !== epoch) grid = newGrid(facts.lanes, sheet.open, painter.ask); // started anew
+      epoch = snapshot.epoch;
+      applyEvents(run, snapshot.events);
+      run.status = snapshot.status;
+      latest = { at: 0, heard: performance.now() };
+      hear(snapshot.events);
+      for (const [id, lane] of run.lanes) for (const what of ["body", ...lane.calls.keys()]) painter.touch(id, what);
+      paintNumbers();
+    },
+    extend(events) {
+      const isWhole = applyEvents(run, events, touch);
+      hear(events);
+      return isWhole;
+    },
+    report: controls.showConnection,
+    gone: (message) => setText(byId("status"), message),
+  },
+);
+
+bindKeys(controls.keys(sheet, () => grid));
+void loadMaths(mathsStyle).then(() => renderInPlace(byId("question")));

@@ -1,0 +1,225 @@
+// @ts-check
+// One call opened: the whole text with its formulas, the request, where it was used. A <dialog>, so focus stays in it
+// and returns to the card.
+
+import { byId, el, icon, setAttribute, setText, showState, stateGlyph } from "../lib/dom.js";
+import { clock, full, plural, seconds } from "../lib/format.js";
+import { renderBlock, splitBlocks } from "../lib/maths.js";
+import { lookOf } from "./card.js";
+import { listRounds, nameIn } from "./pane.js";
+
+/** @typedef {import("../types/state.d.ts").Call} Call */
+/** @typedef {import("../types/state.d.ts").Lane} Lane */
+/** @typedef {import("../types/state.d.ts").LaneFacts} LaneFacts */
+/** @typedef {{lane: Lane, facts: LaneFacts, number: number, call: Call}} Opened */
+/** @typedef {"text" | "reply" | "request" | "used"} Tab */
+
+/**
+ * @param {string} callsUrl where requests are fetched: `<callsUrl><lane>/<key>`
+ * @param {(lane: number, key: string) => Opened | null} find
+ * @param {(key: string | null) => void} opened told which call is open, null when none
+ */
+export function newSheet(callsUrl, find, opened) {
+  const root = /** @type {HTMLDialogElement} */ (byId("sheet"));
+  /** @param {string} name */
+  const part = (name) => /** @type {HTMLElement} */ (root.querySelector(`[data-part="${name}"]`));
+  const tabs = /** @type {HTMLButtonElement[]} */ ([...root.querySelectorAll("[data-tab]")]);
+  const verdictGlyph = stateGlyph();
+  const verdictText = el("span");
+  const text = newText(part("body"));
+  /** @type {{lane: number, key: string} | null} */
+  let shown = null;
+  /** @type {Tab} */
+  let tab = "text";
+  part("verdict").append(verdictGlyph, verdictText);
+
+  for (const button of tabs) button.addEventListener("click", () => setTab(/** @type {Tab} */ (button.dataset.tab)));
+  root.querySelector("[role=tablist]")?.addEventListener("keydown", (event) => stepTab(/** @type {KeyboardEvent} */ (event)));
+  for (const button of root.querySelectorAll("[data-step]")) button.addEventListener("click", () => step(Number(button.getAttribute("data-step"))));
+  root.querySelector("[data-close]")?.addEventListener("click", () => root.close());
+  root.querySelector("[data-copy]")?.addEventListener("click", copy);
+  root.addEventListener("click", (event) => event.target === root && root.close()); // beside the sheet
+  root.addEventListener("close", () => {
+    shown = null;
+    opened(null);
+  });
+
+  /** @param {number} lane @param {string} key */
+  function open(lane, key) {
+    if (!find(lane, key)) return;
+    shown = { lane, key };
+    text.reset();
+    if (!root.open) root.showModal();
+    setTab("text");
+    opened(key);
+  }
+
+  /** Paint if this call is the open one. @param {number} lane @param {Set<string>} touched */
+  function paintIf(lane, touched) {
+    if (shown?.lane === lane && touched.has(shown.key)) paint();
+  }
+
+  function paint() {
+    const now = shown && find(shown.lane, shown.key);
+    if (!now) return;
+    paintHead(now);
+    if (tab === "text") text.paint(now.call);
+    if (tab === "reply") setText(part("body").firstElementChild ?? part("body"), now.call.text);
+  }
+
+  /** @param {Opened} now */
+  function paintHead({ lane, number, call }) {
+    const siblings = siblingsOf(lane, call);
+    const round = listRounds(lane).find((each) => each.index === call.round);
+    setText(part("number"), String(number));
+    setText(part("title"), round && siblings.includes(call) ? nameIn({ ...round, calls: siblings }, call)[0] : call.key);
+    setText(part("place"), [round?.name, call.retries ? plural(call.retries, "retry").replace("retrys", "retries") : ""].filter(Boolean).join(" · "));
+    setText(part("position"), `${siblings.indexOf(call) + 1} of ${siblings.length}`);
+    const look = lookOf(call);
+    setText(part("answer"), call.answer ?? "");
+    setAttribute(part("verdict"), "class", `verdict verdict--${look.state}`);
+    showState(verdictGlyph, look.state);
+    setText(verdictText, look.state === "done" ? "Done" : look.word === call.answer ? (look.state === "right" ? "Right" : "Wrong") : look.word);
+    setText(part("on-path"), lane.ending?.ledger.critical_path.includes(call.key) ? "on the critical path" : "");
+    setText(part("prompt"), call.usage ? full(call.usage.prompt_tokens) : "–");
+    setText(part("written"), full(call.tokens));
+    setText(part("time"), call.endedAt === null ? "–" : clock(call.endedAt - call.startedAt));
+    setText(part("first"), call.firstTokenAt === null ? "–" : seconds(call.firstTokenAt - call.startedAt));
+    setText(part("ended"), call.state === "running" ? "–" : call.state === "failed" ? "fault" : call.state === "cancelled" ? "stop" : call.finishReason === "length" ? "length" : "end");
+    setText(part("used-count"), String(usersOf(lane, call).length));
+  }
+
+  /** @param {Tab} next */
+  function setTab(next) {
+    const now = shown && find(shown.lane, shown.key);
+    if (!now) return;
+    tab = next;
+    for (const button of tabs) {
+      setAttribute(button, "aria-selected", String(button.dataset.tab === tab));
+      setAttribute(button, "tabindex", button.dataset.tab === tab ? "0" : "-1");
+    }
+    setAttribute(part("body"), "aria-labelledby", `tab-${tab}`);
+    text.reset();
+    if (tab === "reply") part("body").replaceChildren(el("pre", { class: "raw" }, now.call.text));
+    if (tab === "request") void showRequest(now);
+    if (tab === "used") part("body").replaceChildren(usedIn(now, open));
+    paint();
+  }
+
+  /** @param {KeyboardEvent} event */
+  function stepTab(event) {
+    const move = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (!move) return;
+    const next = tabs[(tabs.findIndex((button) => button.dataset.tab === tab) + move + tabs.length) % tabs.length];
+    setTab(/** @type {Tab} */ (next.dataset.tab));
+    next.focus();
+    event.preventDefault();
+  }
+
+  /** Fetch the prompt: it is stored once for all calls that share it, so it does not come with the events. @param {Opened} now */
+  async function showRequest(now) {
+    const body = part("body");
+    const { key } = now.call;
+    body.replaceChildren(el("p", { class: "quiet" }, "Fetching the request."));
+    const answer = await fetchRequest(`${callsUrl}${now.lane.id}/${encodeURIComponent(key)}`);
+    if (shown?.key !== key || tab !== "request") return;
+    body.replaceChildren(...(answer instanceof Error ? [el("p", { class: "banner banner--failed" }, `${answer.message} The draft itself is complete.`)] : requestNodes(answer, now)));
+  }
+
+  /** Go to the call before or behind. @param {number} by */
+  function step(by) {
+    const now = shown && find(shown.lane, shown.key);
+    if (!now) return;
+    const siblings = siblingsOf(now.lane, now.call);
+    const next = siblings[(siblings.indexOf(now.call) + by + siblings.length) % siblings.length];
+    open(now.lane.id, next.key);
+  }
+
+  function copy() {
+    const now = shown && find(shown.lane, shown.key);
+    if (now) void navigator.clipboard?.writeText(now.call.text);
+  }
+
+  return { open, paintIf, step, isOpen: () => root.open };
+}
+
+/** @param {Lane} lane @param {Call} call */
+const siblingsOf = (lane, call) => [...lane.calls.values()].filter((other) => other.round === call.round);
+
+/** @param {Lane} lane @param {Call} call */
+const usersOf = (lane, call) => [...lane.calls.values()].filter((other) => other.after.includes(call.key));
+
+/** @param {Opened} now @param {(lane: number, key: string) => void} open */
+function usedIn(now, open) {
+  const users = usersOf(now.lane, now.call);
+  if (!users.length) return el("p", { class: "quiet" }, "No later call has read this text.");
+  return el("ul", { class: "stack" }, ...users.map((call) => {
+    const button = el("button", { type: "button", class: "button" }, `${call.key}, ${now.lane.rounds.get(call.round)?.name ?? "no round"}`);
+    button.addEventListener("click", () => open(now.lane.id, call.key));
+    return el("li", {}, button);
+  })); // prettier-ignore
+}
+
+/** @param {string} url @returns {Promise<{messages: [string, string][]} | Error>} */
+async function fetchRequest(url) {
+  try {
+    const response = await fetch(url, { headers: { Accept: "application/json" } });
+    return response.ok ? await response.json() : new Error(`The server answered ${response.status}.`);
+  } catch {
+    return new Error("The server could not be reached.");
+  }
+}
+
+/** @param {{messages: [string, string][]}} request @param {Opened} now */
+function requestNodes(request, { facts, call }) {
+  const { temperature, top_p: topP } = facts.sampling;
+  return [
+    el("p", { class: "small quiet" }, `${facts.model} · temperature ${temperature} · top-p ${topP} · at most ${full(call.maxTokens)} tokens · seed ${call.seed}`),
+    ...request.messages.map(([role, content]) => el("section", { class: "message" }, el("h3", { class: "micro quiet" }, role), el("pre", { class: "raw" }, content))),
+  ];
+}
+
+/** The text of a call: finished blocks are drawn once, the last grows. @param {HTMLElement} body */
+function newText(body) {
+  const thinking = el("pre", { class: "raw" });
+  const thought = el("details", { class: "thinking", hidden: true }, el("summary", { class: "thought" }, icon("right"), el("span")), thinking);
+  const prose = el("div", { class: "prose" });
+  const live = el("p", { class: "prose prose--live" });
+  const fault = el("p", { class: "banner banner--failed", hidden: true });
+  let drawn = 0;
+
+  function reset() {
+    drawn = 0;
+    prose.replaceChildren();
+    live.textContent = "";
+    body.replaceChildren();
+  }
+
+  /** @param {Call} call */
+  function paint(call) {
+    if (!body.contains(prose)) body.replaceChildren(fault, thought, prose, live);
+    const wasAtEnd = body.scrollTop + body.clientHeight > body.scrollHeight - 24 && body.scrollTop > 0;
+    if (call.text.length < drawn) {
+      drawn = 0;
+      prose.replaceChildren();
+    }
+    const blocks = splitBlocks(call.text.slice(drawn));
+    const rest = call.state === "running" ? (blocks.pop() ?? "") : "";
+    for (const block of blocks.filter(Boolean)) {
+      prose.append(renderBlock(block));
+      drawn += block.length;
+    }
+    setText(live, rest);
+    setAttribute(live, "data-live", call.state === "running" ? "" : null);
+    thought.hidden = call.thinking === "";
+    setText(thinking, call.thinking);
+    setText(/** @type {Node} */ (thought.firstElementChild?.lastElementChild), call.text ? `Thought${thoughtFor(call)}` : "Thinking");
+    fault.hidden = call.state !== "failed";
+    setText(fault, call.error);
+    if (wasAtEnd && call.state === "running") body.scrollTop = body.scrollHeight;
+  }
+  return { paint, reset };
+}
+
+/** @param {Call} call */
+const thoughtFor = (call) => (call.usage?.reasoning_tokens ? `, ${full(call.usage.reasoning_tokens)} tokens` : `, ${full(call.thinking.length)} characters`);

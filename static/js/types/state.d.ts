@@ -1,0 +1,122 @@
+// The state that reduce.js keeps, and the static facts that the page was served with.
+
+import type { AnswerGiven, LaneCancelled, LaneFailed, LaneFinished, NoteTaken, RunEvent, Usage, VerdictReached, VotesCounted, WorkspaceWritten } from "./events";
+
+export type Ruling = VerdictReached["ruling"];
+export type LaneState = "queued" | "running" | "finished" | "failed" | "cancelled";
+
+export interface Call {
+  key: string;
+  round: number;
+  role: string;
+  prompt: string;
+  seed: number;
+  maxTokens: number;
+  after: readonly string[];
+  state: "running" | "done" | "failed" | "cancelled";
+  startedAt: number;
+  endedAt: number | null;
+  /** Deltas written before this moment (ms since the run began) are void: the call was started again. */
+  voidBefore: number;
+  text: string;
+  thinking: string;
+  /** Completion tokens so far. */
+  tokens: number;
+  answer: string | null;
+  finishReason: "stop" | "length" | null;
+  usage: Usage | null;
+  firstTokenAt: number | null;
+  retries: number;
+  abandonedTokens: number;
+  error: string;
+  ruling: Ruling | null;
+  scores: Map<string, number>;
+}
+
+export interface Round {
+  index: number;
+  name: string;
+  openedAt: number;
+  closedAt: number | null;
+}
+
+export interface Lane {
+  id: number;
+  state: LaneState;
+  startedAt: number | null;
+  /** Identities of the facts applied. */
+  seen: Set<string>;
+  /** When another worker took the lane over, ms since the run began. */
+  resumed: number[];
+  rounds: Map<number, Round>;
+  /** By key, in order of start. */
+  calls: Map<string, Call>;
+  workspaces: Map<number, WorkspaceWritten>;
+  /** The fullest count of each round. */
+  votes: Map<number, VotesCounted>;
+  /** By round: for every answer, in order of first appearance, the call that first gave it. */
+  voteRows: Map<number, string[]>;
+  notes: NoteTaken[];
+  answer: AnswerGiven | null;
+  verdict: VerdictReached | null;
+  ending: LaneFinished | LaneFailed | LaneCancelled | null;
+}
+
+export interface Run {
+  status: LaneState;
+  lanes: Map<number, Lane>;
+}
+
+/** Told of everything that must be painted again: a lane's id (0 for the run) and "head", "body" or a call's key. */
+export type Touch = (lane: number, what: string) => void;
+
+export interface Snapshot {
+  epoch: string;
+  cursor: number;
+  status: LaneState;
+  events: RunEvent[];
+}
+
+export interface Frame {
+  events?: RunEvent[];
+  prev?: number;
+  cursor?: number;
+  epoch?: string;
+  snapshot?: boolean;
+  status?: LaneState;
+  ended?: boolean;
+}
+
+export interface LaneFacts {
+  id: number;
+  column: number;
+  row: number;
+  repeat: number;
+  status: LaneState;
+  strategy: string;
+  title: string;
+  short: string;
+  family: string;
+  describe: string;
+  params: Record<string, unknown>;
+  sampling: { temperature: number; top_p: number; max_tokens: number };
+  model: string;
+  estimate: { calls: number; depth: number; total_tokens: number; critical_path_tokens: number } | null;
+}
+
+/** What `run_facts` in webapp/runs/queries.py gives. */
+export interface RunFacts {
+  run: {
+    id: string;
+    title: string;
+    status: LaneState;
+    created_at: string;
+    started_at: string | null;
+    ended_at: string | null;
+    seed: number;
+    budget_tokens: number | null;
+    budget_seconds: number | null;
+  };
+  problem: { question: string; answer: string | null; grader: string };
+  lanes: LaneFacts[];
+}

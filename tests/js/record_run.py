@@ -1,0 +1,216 @@
+"""Writes tests/js/recorded_run.json: four lanes of invented text played through the real lane, for the browser's tests.
+
+Run it again (`.venv/bin/python tests/js/record_run.py`) after events or lanes change; the result is the same every time.
+"""
+
+import asyncio
+import json
+import random
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+from workers.core import events
+from workers.core.answers import is_same_answer
+from workers.core.errors import StreamCut
+from workers.core.lane import LaneSettings, LiveLane
+from workers.core.model import Chunk, Request
+from workers.core.values import Answer, Sampling, Usage
+
+QUESTION = (
+    r"How many ordered triples $(a, b, c)$ of positive integers satisfy "
+    r"$\operatorname{lcm}(a, b, c) = 2^3 \cdot 3^4 \cdot 5^2$ and $\gcd(a, b, c) = 1$?"
+)
+STEPS = (
+    "The exponents of 2, 3 and 5 can be chosen independently, so I count for one prime with exponent $e$ and multiply.",
+    "The maximum of the three exponents has to be $e$ and the minimum has to be $0$.",
+    r"By inclusion and exclusion $$(e+1)^3 - 2e^3 + (e-1)^3 = 6e.$$",
+    "Check with $e = 1$: of the 8 triples of zeros and ones, two are constant, so 6 remain. This agrees.",
+    "For e = 2: exponents in {0, 1, 2} with minimum 0 and maximum 2 give 27 - 8 - 8 + 1 = 12, which is again 6e.",
+    r"The primes are independent, therefore the number of triples is $18 \cdot 24 \cdot 12$.",
+)
+NOTES = (
+    "- Per prime, exponents need minimum 0 and maximum e.\n- Two counts are claimed: 6e and (e+1)^3 - e^3.\n"
+    "- Open: does (e+1)^3 - e^3 respect the gcd?\n- Candidates: 5184 (3 drafts), 42883 (2), 1296, 864\n",
+    "- Per prime, exponents need minimum 0 and maximum e.\n- The count is 6e; listed in full for e = 1.\n"
+    "- (e+1)^3 - e^3 ignores the gcd, so 42883 is refuted.\n- Candidates: 5184 (2 drafts), 864 (1)\n",
+)
+HOSTILE = '<img src=x onerror="alert(1)"> <script>alert(2)</script> [x](javascript:alert(3)) $\\href{javascript:alert(4)}{x}$'
+
+
+class Storyteller:
+    """A model that thinks, writes, stumbles and cuts off as each key tells it."""
+
+    def __init__(self, answers: dict[str, str], *, broken: str = "", restarted: str = "") -> None:
+        self._answers = answers
+        self._broken = broken
+        self._restarted = restarted
+
+    async def stream(self, request: Request) -> AsyncGenerator[Chunk, None]:
+        chance = random.Random(request.seed)
+        answer = self._answers.get(request.key, "")
+        words = _write(request, answer, chance).split(" ")
+        if answer == "cut":
+            words = words[:30]
+        thought = "Hmm, let me see 𝒜 😀. First I should look at one prime at a time.".split(" ")
+        for word in thought if request.role == "draft" else ():
+            yield Chunk(thinking=word + " ", tokens=1)
+            await asyncio.sleep(0)
+        for index in range(0, len(words), 4):
+            if request.key == self._restarted and index == 8:
+                yield Chunk(restarted="The model server closed the stream after 8 tokens; asking again.")
+            if request.key == self._broken and index == 20:
+                raise StreamCut("The model server closed the stream after 20 tokens with no finish reason.")
+            piece = words[index : index + 4]
+            yield Chunk(text=" ".join(piece) + " ", tokens=len(piece))
+            for _ in range(chance.randrange(4)):
+                await asyncio.sleep(0)
+        usage = Usage(prompt_tokens=len(request.messages[0].content) // 4, completion_tokens=len(words))
+        yield Chunk(finish_reason="length" if answer == "cut" else "stop", usage=usage)
+
+    async def count_tokens(self, text: str) -> int:
+        return len(text.split())
+
+
+def _write(request: Request, answer: str, chance: random.Random) -> str:
+    if request.role == "distill":
+        return NOTES[int(request.key[-1]) - 1].replace("\n", " \n")
+    steps = list(STEPS)
+    chance.shuffle(steps)
+    text = "\n\n".join(steps[: chance.randint(3, 6)])
+    if answer == "hostile":
+        return f"{HOSTILE}\n\n{text}\n\nAnswer: \\boxed{{5184}}"
+    return text if answer in ("cut", "none") else f"{text}\n\nSo the answer is \\boxed{{{answer}}}"
+
+
+async def _direct(lane: LiveLane) -> Answer:
+    async with lane.round("Draft"):
+        reply = await lane.ask(QUESTION, role="draft")
+    return Answer(text=reply.text, answer=reply.answer)
+
+
+async def _vote(lane: LiveLane) -> Answer:
+    tallies: list[events.Tally] = []
+    silent: list[str] = []
+
+    async def count(_index, reply):
+        if reply.answer is None:
+            silent.append(reply.key)
+        else:
+            for place, tally in enumerate(tallies):
+                if is_same_answer(tally.answer, reply.answer):
+                    tallies[place] = events.Tally(answer=tally.answer, calls=(*tally.calls, reply.key))
+                    break
+            else:
+                tallies.append(events.Tally(answer=reply.answer, calls=(reply.key,)))
+        lane.tally(tallies, silent, 8)
+
+    async with lane.round("Drafts"):
+        await lane.ask_many(QUESTION, times=8, role="draft", each=count)
+    best = max(tallies, key=lambda tally: len(tally.calls))
+    return Answer(text=best.answer, answer=best.answer, note=f"{len(best.calls)} of 7 votes")
+
+
+async def _refine(lane: LiveLane) -> Answer:
+    reply = None
+    for number in range(1, 5):
+        async with lane.round(f"Round {number}"):
+            text = QUESTION if reply is None else f"{QUESTION}\n\n{reply.text}"
+            reply = await lane.ask(text, role="draft" if reply is None else "refine", after=reply)
+    lane.note("Round 3 changed the answer; round 4 kept it.")
+    return Answer(text=reply.text, answer=reply.answer, note="from round 4")
+
+
+async def _distill(lane: LiveLane) -> Answer:
+    workspace, before = "", None
+    for number, width in enumerate((8, 4), 1):
+        async with lane.round(f"Round {number}"):
+            drafts = await lane.ask_many(f"{QUESTION}\n{workspace}", times=width, role="draft", after=before)
+            before = await lane.ask("\n".join(d.text for d in drafts), role="distill", after=drafts, max_tokens=256)
+            workspace = await lane.write_workspace(before.text, limit=96, after=before)
+    async with lane.round("Refine"):
+        final = await lane.ask(f"{QUESTION}\n{workspace}", role="refine", after=before)
+    return Answer(text=final.text, answer=final.answer, note="from the last draft")
+
+
+def _keyed(role: str, answers: list[str]) -> dict[str, str]:
+    return {f"{role}-{place}": answer for place, answer in enumerate(answers, 1)}
+
+
+LANES = (
+    ("direct", "Direct", "Direct", "single", "long chain of thought", _direct, Storyteller({"draft-1": "hostile"}), 1),
+    ("self_consistency", "Self-consistency", "SC", "vote", "8 votes", _vote,
+     Storyteller(_keyed("draft", ["5184", "42883", "5184", "1296", "5184", "none", "864", "42883"]), restarted="draft-2"), 1),
+    ("sequential_refinement", "Sequential Refinement", "SR", "refine", "4 rounds", _refine,
+     Storyteller({"draft-1": "1728", **_keyed("refine", ["5184", "1296", "1296"])}), 4),
+    ("parallel_distill_refine", "Parallel-Distill-Refine", "PDR", "refine", "widths 8, 4, 1 · workspace 96", _distill,
+     Storyteller({**_keyed("draft", ["5184", "42883", "5184", "1296", "5184", "cut", "864", "42883",
+                                     "5184", "5184", "none", "864"]), "refine-1": "5184"}, broken="draft-11"), 5),
+)  # fmt: skip
+
+
+class Clock:
+    """Milliseconds that pass with every look."""
+
+    def __init__(self) -> None:
+        self.now = 0
+
+    def __call__(self) -> int:
+        self.now += 7
+        return self.now
+
+
+async def record() -> dict[str, object]:
+    """Play all lanes at once and return facts, events and the estimate of each."""
+    log: list[events.Event] = []
+    clock = Clock()
+    await asyncio.gather(*(_play(place, lane, log, clock) for place, lane in enumerate(LANES, 1)))
+    log.append(events.RunEnded(lane=0, at=clock(), status="finished"))
+    return {"facts": _facts(), "events": [event.model_dump(mode="json") for event in _resume(log)]}
+
+
+async def _play(place: int, recipe: tuple, log: list[events.Event], clock: Clock) -> None:
+    solve, model = recipe[5], recipe[6]
+    settings = LaneSettings(lane=10 + place, model_name="invented", sampling=Sampling(), seed=place)
+
+    def emit(event: events.Event, prompt: str | None) -> None:
+        log.append(event)
+
+    lane = LiveLane(settings, model=model, emit=emit, clock=clock, random=random.Random(place))
+    emit(events.LaneStarted(lane=settings.lane, at=clock()), None)
+    answer = await solve(lane)
+    emit(events.AnswerGiven(lane=settings.lane, at=clock(), is_partial=False, **answer.model_dump()), None)
+    ruling = "right" if answer.answer == "5184" else "wrong"
+    emit(events.VerdictReached(lane=settings.lane, at=clock(), ruling=ruling, explanation="Compared as numbers.",
+                               expected="5184", grader="number"), None)  # fmt: skip
+    emit(events.LaneFinished(lane=settings.lane, at=clock(), ledger=lane.ledger(), seconds=clock() / 1000, stopped_by=""),
+         None)  # fmt: skip
+
+
+def _resume(log: list[events.Event]) -> list[events.Event]:
+    """Take lane 14 over in the middle of its first round: open texts start again, as a second worker would write them."""
+    opened = next(place for place, event in enumerate(log) if event.lane == 14 and event.kind == "call_finished")
+    at = log[opened].at + 1
+    again = [event for event in log[:opened] if event.lane == 14 and event.kind == "text_delta" and event.at < at]
+    ended = {event.call for event in log[: opened + 1] if event.lane == 14 and event.kind == "call_finished"}
+    repeats = [event.model_copy(update={"at": at + 1}) for event in again if event.call not in ended]
+    return [*log[: opened + 1], events.LaneResumed(lane=14, at=at, fence=2), *repeats, *log[opened + 1 :]]
+
+
+def _facts() -> dict[str, object]:
+    lanes = [
+        {"id": 10 + place, "column": place, "row": 1, "repeat": 1, "status": "queued", "strategy": slug, "title": title,
+         "short": short, "family": family, "describe": describe, "params": {}, "model": "invented",
+         "sampling": Sampling().model_dump(),
+         "estimate": {"calls": depth, "depth": depth, "total_tokens": 4096, "critical_path_tokens": 2048}}
+        for place, (slug, title, short, family, describe, _, _, depth) in enumerate(LANES, 1)
+    ]  # fmt: skip
+    run = {"id": "recorded", "title": "Ordered triples", "status": "running", "created_at": "2026-11-22T14:02:00Z",
+           "started_at": "2026-11-22T14:02:01Z", "ended_at": None, "seed": 1, "budget_tokens": None, "budget_seconds": None}  # fmt: skip
+    return {"run": run, "problem": {"question": QUESTION, "answer": "5184", "grader": "number"}, "lanes": lanes}
+
+
+if __name__ == "__main__":
+    recorded = asyncio.run(record())
+    lines = ",\n".join(json.dumps(event, ensure_ascii=False) for event in recorded["events"])
+    facts = json.dumps(recorded["facts"], ensure_ascii=False)
+    Path(__file__).with_name("recorded_run.json").write_text(f'{{"facts": {facts}, "events": [\n{lines}\n]}}\n')
