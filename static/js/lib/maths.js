@@ -10,7 +10,7 @@ const MOST_FORMULAS = 400;
 const OPENERS = /\$\$|\\\[|\\\(|\$|\\boxed\{/g;
 const CLOSERS = /** @type {Record<string, string>} */ ({ "$$": "$$", "\\[": "\\]", "\\(": "\\)", $: "$" });
 
-/** @type {import("katex").default | null} */
+/** @type {typeof import("katex").default | null} */
 let katex = null;
 
 /** Load KaTeX and its style sheet; until then formulas stay as written. @param {string} styleUrl */
@@ -103,6 +103,11 @@ export function renderBlock(text) {
 /** @param {Piece} piece */
 const asWritten = (piece) => (piece.kind === "display" ? `$$${piece.text}$$` : piece.kind === "inline" && !piece.text.startsWith("\\boxed") ? `$${piece.text}$` : piece.text);
 
+/** Called for links, images and HTML in a formula: none is drawn, the formula stays as written. @returns {never} */
+function refuse() {
+  throw new Error("A formula may not hold links, images or HTML.");
+}
+
 /** @param {Piece} piece */
 function renderFormula(piece) {
   const box = el("span", { class: piece.kind === "display" ? "display" : "formula-inline" });
@@ -110,7 +115,7 @@ function renderFormula(piece) {
     katex?.render(piece.text, box, {
       displayMode: piece.kind === "display",
       throwOnError: true,
-      trust: false,
+      trust: refuse,
       strict: (code) => (code === "htmlExtension" ? "error" : "ignore"),
       maxExpand: 200,
       maxSize: 20,

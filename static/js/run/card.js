@@ -83,7 +83,9 @@ export function newCard(name, number) {
     const isThinking = !words && !call.text && call.thinking !== "";
     setAttribute(tail, "data-own", words ? "" : null);
     setAttribute(tail, "data-thinking", isThinking ? "" : null);
-    setText(/** @type {Node} */ (tail.firstChild), words || tailText(isThinking ? call.thinking : call.text, size));
+    const text = words || tailText(isThinking ? call.thinking : call.text, size);
+    setAttribute(tail, "data-cut", size === "small" && !words && text.length > 20 ? "" : null);
+    setText(/** @type {Node} */ (tail.firstChild), text);
   }
 
   setSize("small");

@@ -13,7 +13,7 @@ import { newPane } from "./pane.js";
 const NARROWEST_LANE = 250;
 const GAP = 12;
 const NARROWEST_GRID = 720;
-const LOWEST_ROW = 250;
+const LOWEST_ROW = 300;
 
 /**
  * Return how lanes stand in a box, or null when only tabs fit.
@@ -43,7 +43,7 @@ export function newGrid(facts, openCall, wake) {
   const buttons = panes.map((pane) => newTab(pane));
   /** @type {Set<number>} */
   const seen = new Set();
-  let focus = 0;
+  let focus = mostCalls(facts);
   /** @type {Layout} */
   let layout = null;
 
@@ -81,6 +81,7 @@ export function newGrid(facts, openCall, wake) {
     setAttribute(root, "data-tabs", layout === null ? "" : null);
     setAttribute(root, "data-rows", layout ? String(layout.rows) : null);
     applyFocus();
+    for (const pane of panes) pane.measure();
   }
 
   function applyFocus() {
@@ -107,6 +108,12 @@ export function newGrid(facts, openCall, wake) {
 
   arrangeLanes();
   return { panes, setFocus, paintTab, focused: () => panes[focus], isVisible: (/** @type {number} */ id) => seen.has(id) };
+}
+
+/** Return the place of the lane with the most planned calls, the last of equals: it needs the room. @param {readonly LaneFacts[]} lanes */
+function mostCalls(lanes) {
+  const calls = lanes.map((lane) => lane.estimate?.calls ?? 0);
+  return Math.max(0, calls.lastIndexOf(Math.max(...calls)));
 }
 
 /** @param {Pane} pane */

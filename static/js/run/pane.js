@@ -16,6 +16,9 @@ import { findWorkspace, newWorkspace } from "./workspace.js";
 /** @typedef {"small" | "auto" | "large"} SizeChoice */
 /** @typedef {ReturnType<typeof newPane>} Pane */
 
+/** Heights in px, as in tokens.css: what stands above and below the cards, and a medium card with its gap. */
+const [RAIL, HISTOGRAM, WORKSPACE, MEDIUM] = [74, 114, 188, 84];
+
 /** @param {LaneFacts} facts @param {number} number place on the page, from 1 @param {(key: string) => void} openCall */
 export function newPane(facts, number, openCall) {
   const template = /** @type {HTMLTemplateElement} */ (byId("lane-template"));
@@ -38,6 +41,7 @@ export function newPane(facts, number, openCall) {
   body.append(main, notes);
   /** @type {SizeChoice} */
   let sizes = "auto";
+  let room = 0;
 
   root.id = `lane-${facts.id}`;
   root.setAttribute("aria-label", `Lane ${number}: ${facts.title}`);
@@ -89,7 +93,7 @@ export function newPane(facts, number, openCall) {
         card.root.addEventListener("click", () => openCall(call.key));
         cards.set(call.key, card);
       }
-      card.setSize(sizeIn(round, sizes));
+      card.setSize(sizeIn(round, sizes, room));
       card.paint(call);
       return card;
     });
@@ -108,13 +112,19 @@ export function newPane(facts, number, openCall) {
     setText(link, plural(texts.length, "note"));
   }
 
-  /** @param {SizeChoice} choice @param {Lane} lane */
+  /** Choose the sizes of cards. @param {SizeChoice} choice @param {Lane} lane */
   function setSizes(choice, lane) {
     sizes = choice;
     paintBody(lane);
   }
 
-  return { root, body, facts, number, paint, setSizes, paintHead: head.paint, toggleDiff: workspace.toggleDiff, cards };
+  /** Tell how high the lane is; what its rounds share besides cards is left out. */
+  function measure() {
+    const taken = RAIL + (facts.family === "vote" ? HISTOGRAM : facts.family === "refine" ? WORKSPACE : 0);
+    room = body.clientHeight - taken;
+  }
+
+  return { root, body, facts, number, paint, setSizes, measure, paintHead: head.paint, toggleDiff: workspace.toggleDiff, cards };
 }
 
 /** @typedef {{index: number, name: string, calls: Call[], isOver: boolean, isLast: boolean, seconds: number | null}} RoundView */
@@ -141,13 +151,14 @@ export function nameIn(round, call) {
 /** @param {Lane} lane @param {import("./workspace.js").Content} content */
 const roundOf = (lane, content) => (content.isOpen && content.call ? content.call.round : (lane.workspaces.get(content.index)?.round ?? content.call?.round ?? 0));
 
-/** @param {RoundView} round @param {SizeChoice} choice @returns {Size} */
-function sizeIn(round, choice) {
+/** @param {RoundView} round @param {SizeChoice} choice @param {number} room px for cards @returns {Size} */
+function sizeIn(round, choice, room) {
   const count = round.calls.length;
   if (round.isOver && !round.isLast) return count > 1 ? "pip" : "small";
   if (choice === "small") return "small";
   if (count === 1) return "large";
-  return choice === "large" ? "large" : count <= 4 ? "medium" : "small";
+  if (choice === "large") return "large";
+  return count <= 4 || Math.ceil(count / 2) * MEDIUM <= room ? "medium" : "small";
 }
 
 /** @param {number} index @param {boolean} hasVotes */

@@ -3,8 +3,10 @@
 
 import { byId, el, setAttribute, setProperty, setText, showState, stateGlyph } from "../lib/dom.js";
 import { clock, full, niceCeiling, short } from "../lib/format.js";
+import { SOLUTION_ROLES, lookOf } from "./card.js";
 import { answerOf, chipOf, verdictOf } from "./head.js";
 import { liveLedger } from "./ledger.js";
+import { listRounds } from "./pane.js";
 
 /** @typedef {import("../types/state.d.ts").Lane} Lane */
 /** @typedef {import("../types/state.d.ts").LaneFacts} LaneFacts */
@@ -92,7 +94,30 @@ export function drawTable(root, rows, run, now, scale, reference) {
     el("thead", {}, el("tr", {}, ...cells)), el("tbody", {}, ...rows.map((row) => tableRow(row, now, scale)))); // prettier-ignore
   const words = countVerdicts([...run.lanes.values()]);
   const title = el("div", { class: "panel__head" }, el("h2", {}, isOver(run) ? "Result" : "Ledger so far"), el("span", { class: "small quiet" }, words), reference && isOver(run) ? el("span", { class: "push small quiet nowrap" }, "reference answer ", el("b", {}, reference)) : null);
-  root.replaceChildren(el("section", { class: "panel" }, title, el("div", { class: "scroll-x" }, table)));
+  root.replaceChildren(el("section", { class: "panel" }, title, el("div", { class: "scroll-x" }, table)), newTrail(rows));
+}
+
+/** Return what each lane answered from round to round. @param {readonly Row[]} rows */
+function newTrail(rows) {
+  const items = rows.map(({ facts, lane }) => el("div", {}, el("dt", {}, `${facts.title}, answers by round`), el("dd", {}, ...listRounds(lane).map((round) => roundAnswers(round.calls)))));
+  return el("section", { class: "panel", "aria-label": "Answers by round" }, el("dl", { class: "trail" }, ...items));
+}
+
+/** @param {readonly import("../types/state.d.ts").Call[]} calls */
+function roundAnswers(calls) {
+  /** @type {Map<string, {state: string, count: number}>} */
+  const counts = new Map();
+  for (const call of calls.filter((each) => SOLUTION_ROLES.has(each.role))) {
+    const { state, word } = lookOf(call);
+    const known = counts.get(word);
+    if (known) known.count += 1;
+    else counts.set(word, { state, count: 1 });
+  }
+  return el("span", { class: "trail__round" }, ...[...counts].map(([word, { state, count }]) => {
+    const glyph = stateGlyph();
+    showState(glyph, state);
+    return el("span", { class: "row trail__answer" }, glyph, el("span", { class: "clip" }, word), count > 1 ? el("span", { class: "quiet" }, `×${count}`) : null);
+  })); // prettier-ignore
 }
 
 /** @param {string} name */
@@ -112,7 +137,7 @@ function tableRow({ facts, lane, number }, now, scale) {
   const spent = lane.ending ? lane.ending.seconds * 1000 : lane.startedAt === null ? 0 : now - lane.startedAt;
   const numbers = [full(ledger.depth), full(ledger.calls), clock(spent), full(ledger.wasted_tokens)].map((text) => el("td", { class: "num" }, text));
   return el("tr", {},
-    el("th", { scope: "row" }, el("div", { class: "row" }, el("span", { class: "key" }, String(number)), el("span", { class: "strong nowrap" }, facts.title), el("span", { class: "quiet small clip" }, facts.describe))),
+    el("th", { scope: "row" }, el("div", { class: "row" }, el("span", { class: "key" }, String(number)), el("span", { class: "strong nowrap" }, facts.title), el("span", { class: "quiet small clip hide-s" }, facts.describe))),
     el("td", { class: answer === null ? "quiet clip table__answer" : "strong clip table__answer", title: answer }, answer ?? "none"),
     el("td", {}, el("span", { class: `verdict verdict--${state.state}`, title: lane.verdict?.explanation }, glyph, state.text)),
     el("td", { class: "num strong" }, full(ledger.critical_path_tokens)), el("td", { class: "num" }, full(ledger.total_tokens)),

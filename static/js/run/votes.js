@@ -51,7 +51,7 @@ function rowAt(root, place) {
   return row;
 }
 
-const newRow = () => el("li", {}, el("span", { class: "clip" }), el("span", { class: "bar" }, el("i")), el("span", { class: "num" }));
+const newRow = () => el("li", {}, el("span", { class: "clip" }), el("span", { class: "histogram__bar" }, el("i")), el("span", { class: "num" }));
 
 /** @param {Element} row @param {string} answer @param {number} votes @param {number} expected @param {boolean} isLead */
 function paintRow(row, answer, votes, expected, isLead) {

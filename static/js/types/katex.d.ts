@@ -4,7 +4,7 @@ declare module "katex" {
   interface Options {
     displayMode?: boolean;
     throwOnError?: boolean;
-    trust?: boolean;
+    trust?: () => boolean;
     strict?: (code: string) => "ignore" | "warn" | "error";
     maxExpand?: number;
     maxSize?: number;
