@@ -1,6 +1,7 @@
 """The geometry of a leaderboard's drawings, as numbers for SVG templates. No colors, no text styles."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from math import ceil, floor, log10
 from typing import NamedTuple
 
@@ -82,8 +83,8 @@ def draw_scatter(points: Sequence[Point]) -> Scatter:
     across = _log_scale([point.tokens for point in points])
     low, high = accuracy_bounds([point.interval for point in points])
     up = Scale(low, high, BOTTOM, TOP)
-    front = find_frontier([point for point in points if point.is_ranked])
-    ids = {point.id for point in front}
+    best = find_frontier([point for point in points if point.is_ranked])
+    ids = {point.id for point in best}
     dots = [
         Dot(
             point.id,
@@ -96,12 +97,13 @@ def draw_scatter(points: Sequence[Point]) -> Scatter:
         )
         for point in points
     ]
+    front = [dot for point in best for dot in dots if dot.id == point.id]
     return Scatter(
         columns=[Tick(across(log10(at)), short_number(at)) for at in _log_ticks(across)],
         lines=[Tick(up(at), str(at)) for at in _percent_ticks(low, high)],
-        front=_front_path([dot for point in front for dot in dots if dot.id == point.id]),
+        front=_front_path(front),
         dots=dots,
-        labels=place_labels(dots, [point.label for point in points]),
+        labels=place_labels(dots, [point.label for point in points], front),
     )
 
 
@@ -183,19 +185,35 @@ class _Box(NamedTuple):
         )
 
 
-def place_labels(dots: Sequence[Dot], texts: Sequence[str]) -> list[Label]:
-    """Put each text beside its dot where it touches no other text or dot; leaders of the frontier choose first."""
+def place_labels(dots: Sequence[Dot], texts: Sequence[str], front: Sequence[Dot]) -> list[Label]:
+    """Put each text beside its dot where it touches no other text or dot, and if possible not the frontier's line.
+
+    Recipes on the frontier choose first. A text that fits nowhere is left out.
+    """
     taken = [_Box(dot.x - 5, dot.y - 5, dot.x + 5, dot.y + 5) for dot in dots]
+    steps = _front_boxes(front)
     labels: list[Label] = []
     for dot, text in sorted(zip(dots, texts, strict=True), key=lambda one: not one[0].is_front):
-        for label in _candidates(dot, text):
-            box = _box(label)
-            is_inside = box.left >= 2 and box.right <= WIDTH - 2 and box.top >= 2 and box.bottom <= BOTTOM
-            if is_inside and not any(box.overlaps(other) for other in taken):
-                labels.append(label)
-                taken.append(box)
-                break
+        fitting = [label for label in _candidates(dot, text) if _fits(_box(label), taken)]
+        clear = (label for label in fitting if not any(_box(label).overlaps(step) for step in steps))
+        if fitting:
+            labels.append(next(clear, fitting[0]))
+            taken.append(_box(labels[-1]))
     return labels
+
+
+def _fits(box: _Box, taken: Sequence[_Box]) -> bool:
+    is_inside = box.left >= 2 and box.right <= WIDTH - 2 and box.top >= 2 and box.bottom <= BOTTOM
+    return is_inside and not any(box.overlaps(other) for other in taken)
+
+
+def _front_boxes(front: Sequence[Dot]) -> list[_Box]:
+    flat = [
+        _Box(dot.x, dot.y - 1, after.x if after else RIGHT, dot.y + 1)
+        for dot, after in zip(front, [*front[1:], None], strict=True)
+    ]
+    rises = [_Box(after.x - 1, after.y, after.x + 1, dot.y) for dot, after in pairwise(front)]
+    return flat + rises
 
 
 def _candidates(dot: Dot, text: str) -> list[Label]:

@@ -1,5 +1,6 @@
 """How a recipe is called in tables and charts."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -52,7 +53,7 @@ def chart_labels(names: Sequence[RecipeName]) -> list[str]:
 
     >>> sc = RecipeName("sc", "Self-consistency", "SC", "vote", "8 drafts")
     >>> chart_labels([sc, sc._replace(settings="16 drafts"), RecipeName("d", "Direct", "Direct", "single", "")])
-    ['SC 8 drafts', 'SC 16 drafts', 'Direct']
+    ['SC 8', 'SC 16', 'Direct']
     """
     sisters = Counter(name.short for name in names)
     labels = [name.short if sisters[name.short] == 1 else _own_part(name, names) for name in names]
@@ -61,7 +62,17 @@ def chart_labels(names: Sequence[RecipeName]) -> list[str]:
 
 
 def _own_part(name: RecipeName, names: Sequence[RecipeName]) -> str:
-    others = [set(one.settings.split(" · ")) for one in names if one.short == name.short]
-    parts = [part for part in name.settings.split(" · ") if any(part not in other for other in others)]
-    label = f"{name.short} {parts[0] if parts else ''}".strip()
+    """Return the strategy with the first setting that not all its sisters share: `SC 16`, `PDR 8·4·1`."""
+    parts = name.settings.split(" · ")
+    others = [one.settings.split(" · ") for one in names if one.short == name.short]
+    own = [part for part in parts if any(part not in other for other in others)]
+    if not own:
+        return name.short
+    label = f"{name.short} {_figures(own[0]) if own[0] == parts[0] else own[0]}"
     return label if len(label) <= LONGEST_LABEL else f"{label[: LONGEST_LABEL - 1].rstrip()}…"
+
+
+def _figures(setting: str) -> str:
+    """Return the numbers of a strategy's main setting, or all of it if it has none."""
+    numbers: list[str] = re.findall(r"[0-9][0-9.,]*[0-9]|[0-9]", setting)
+    return "·".join(numbers) or setting

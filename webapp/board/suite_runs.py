@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field
 from webapp.board.views import find_versions, is_part, pick_version
 from webapp.catalog.forms import SettingsForm, write_texts
 from webapp.problems.models import Problem, Suite
-from webapp.runs.forms import Budget
+from webapp.runs.forms import SAMPLING_LABELS, Budget
 from webapp.runs.launching import MAX_LANES, BadRecipe, RecipeSpec, start_run
 from webapp.runs.models import Run
 from webapp.runs.models_on_server import ServerDown, model_names
@@ -69,6 +69,8 @@ class SuiteRunForm:
         self.repeats = SettingsForm(Repeats, texts)
         self.sampling = SettingsForm(Sampling, texts, prefix="sampling")
         self.budget = SettingsForm(Budget, texts, prefix="budget")
+        for name, label in SAMPLING_LABELS.items():
+            self.sampling.fields[name].label = label
         picked = set(texts.getlist("pick"))
         self.choices = [
             Choice(strategy, SettingsForm(strategy.params, texts, prefix=f"params-{slug}"), slug in picked)
@@ -162,8 +164,7 @@ def _too_much(costs: Sequence[Cost], lanes: int) -> str:
 def suite_run(request: HttpRequest, suite_slug: str) -> HttpResponse:
     """Show the form; on POST start the run and go to its matrix."""
     texts = request.POST if request.method == "POST" else request.GET
-    versions = find_versions(suite_slug)
-    suite = pick_version(versions, texts.get("version", ""))
+    suite = pick_version(find_versions(suite_slug), texts.get("version", ""))
     models, trouble = _ask_models()
     form = SuiteRunForm(texts if "repeats" in texts else first_texts(), models)
     estimated = estimate_run(form, suite)
@@ -173,7 +174,7 @@ def suite_run(request: HttpRequest, suite_slug: str) -> HttpResponse:
         except (BadRecipe, ValueError) as error:
             form.errors.append(str(error))
     context: dict[str, Any] = {
-        "suite": suite, "versions": versions, "problems": suite.places.count(), "form": form,
+        "suite": suite, "problems": suite.places.count(), "form": form,
         "estimated": estimated, "trouble": trouble,
     }  # fmt: skip
     template = "board/_estimate.html" if is_part(request) and request.method != "POST" else "board/suite_run.html"

@@ -222,7 +222,7 @@ def test_filters_do_not_change_the_tests():
 
 
 @pytest.mark.parametrize(
-    ("axis", "caption"), [("critical", "Critical-path tokens per lane"), ("total", "Total tokens per lane")]
+    ("axis", "caption"), [("critical", "critical-path tokens per lane"), ("total", "total tokens per lane")]
 )
 def test_the_chart_is_drawn_for_both_axes(client, axis, caption):
     suite = make_suite(2)

@@ -124,7 +124,7 @@ def test_flipping_signs_of_single_lanes_is_mcnemar(steps):
 def test_flipping_signs_agrees_with_scipy_over_every_permutation(steps):
     theirs = stats.permutation_test(
         (np.array(steps),), np.sum, permutation_type="samples", n_resamples=2**13, alternative="two-sided"
-    )  # type: ignore[call-overload]  # the stubs miss that one sample is allowed
+    )
 
     # scipy doubles the smaller tail, which for this symmetric distribution is the same
     assert sign_flip_test(steps) == pytest.approx(min(1.0, theirs.pvalue))

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tests.webapp.board.builders import add_lanes, make_recipe, make_run, make_suite
-from webapp.runs.models import Lane, Run, Status
+from webapp.runs.models import Lane, Status
 
 pytestmark = pytest.mark.django_db
 
@@ -106,7 +106,7 @@ def test_the_matrix_asks_the_database_as_often_for_few_problems_as_for_many(
 
 def test_markup_in_a_question_is_shown_as_text(client):
     run = make_matrix(["right", "wrong"])
-    problem = Run.objects.get(pk=run.pk).lanes.first().problem
+    problem = run.lanes.all()[0].problem
     problem.question = "<img src=x onerror=alert(1)>"
     problem.save()
 
