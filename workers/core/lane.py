@@ -8,7 +8,7 @@ from contextlib import aclosing, asynccontextmanager
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from workers.core import events
-from workers.core.answers import is_same_answer
+from workers.core.answers import compare_plainly, is_same_answer
 from workers.core.call import LiveCall
 from workers.core.errors import BudgetSpent, ModelError, StrategyError
 from workers.core.ledger import sum_up
@@ -53,8 +53,8 @@ async def _is_plainly_equal(one: str, other: str) -> bool:
 class LiveLane:
     """One recipe at work on one problem.
 
-    `emit` takes every event in order; `clock` gives milliseconds since the run began; `equal` tells whether two
-    answers mean the same (the default knows numbers and spelling, the worker's knows mathematics).
+    `emit` takes every event in order; `clock` gives milliseconds since the run began; `equal` is asked whether two
+    answers mean the same when spelling and numbers cannot tell (the worker's knows mathematics).
     """
 
     def __init__(  # noqa: PLR0913  # all that comes from outside
@@ -71,10 +71,11 @@ class LiveLane:
         self.settings = settings
         self.random = random
         self.clock = clock
-        self.equal = equal
         self.best: Answer | None = None
         self._model = model
         self._emit = emit
+        self._equal = equal
+        self._equalities: dict[tuple[str, str], bool] = {}
         self._calls: list[LiveCall] = []
         self._spent = 0
         self._positions: Counter[str] = Counter()
@@ -169,6 +170,13 @@ class LiveLane:
             text = text[len(text) - keep :] if keep > 0 else ""
             size = await self._model.count_tokens(text) if text else 0
         return text
+
+    async def equal(self, one: str, other: str) -> bool:
+        """Say whether two answers mean the same; mathematics is asked once for each pair."""
+        if (one, other) not in self._equalities:
+            plainly = compare_plainly(one, other)
+            self._equalities[one, other] = await self._equal(one, other) if plainly is None else plainly
+        return self._equalities[one, other]
 
     # --- telling ------------------------------------------------------------------------------------------
 

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from workers.core.answers import compare_plainly
 from workers.core.events import Tally
 from workers.core.lane import Equal, LiveLane
 from workers.core.values import Answer, Reply
@@ -51,7 +50,6 @@ class Ballot:
         self._expected = expected
         self._drafts: dict[int, Reply] = {}
         self._blocs: list[Bloc] = []
-        self._equalities: dict[tuple[str, str], bool] = {}
         self._counting = asyncio.Lock()
 
     async def cast(self, index: int, draft: Reply) -> None:
@@ -59,7 +57,7 @@ class Ballot:
         async with self._counting:
             self._drafts[index] = draft
             drafts = [self._drafts[place] for place in sorted(self._drafts)]
-            self._blocs = await form_blocs(drafts, self._are_equal)
+            self._blocs = await form_blocs(drafts, self._lane.equal)
             tallies = [Tally(answer=bloc.answer, calls=tuple(d.key for d in bloc.drafts)) for bloc in self._blocs]
             silent = [draft.key for draft in drafts if draft.answer is None]
             self._lane.tally(tallies, silent, self._expected)
@@ -72,13 +70,4 @@ class Ballot:
         if leader is None:
             return Answer.from_reply(self._drafts[min(self._drafts)], note="no draft gives an answer")
         votes = sum(len(bloc.drafts) for bloc in self._blocs)
-        return Answer(
-            text=leader.drafts[0].solution, answer=leader.answer, note=f"{len(leader.drafts)} of {votes} votes"
-        )
-
-    async def _are_equal(self, one: str, other: str) -> bool:
-        """Ask the lane about each pair once: telling may need mathematics."""
-        if (one, other) not in self._equalities:
-            plainly = compare_plainly(one, other)
-            self._equalities[one, other] = await self._lane.equal(one, other) if plainly is None else plainly
-        return self._equalities[one, other]
+        return Answer.from_reply(leader.drafts[0], note=f"{len(leader.drafts)} of {votes} votes")

@@ -1,0 +1,114 @@
+"""Strategies that are the same at some settings make the same calls, and estimates equal the formulas."""
+
+import random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.workers.strategies.playing import QUESTION, Played, play
+from workers.core.estimate import Estimate, estimate_cost
+from workers.core.events import CallStarted
+from workers.core.values import Sampling
+from workers.strategies import catalog
+
+DIRECT = catalog()["direct"]
+SC = catalog()["self_consistency"]
+SR = catalog()["sequential_refinement"]
+PDR = catalog()["parallel_distill_refine"]
+
+
+def calls_of(played: Played) -> list[tuple[str, str, tuple[str, ...], int, int]]:
+    """Return the call graph with roles and seeds, in order of start."""
+    return [(event.call, event.role, event.after, event.seed, event.round) for event in played.all_of(CallStarted)]
+
+
+@pytest.mark.parametrize(
+    ("strategy", "params"),
+    [
+        pytest.param(SC, {"drafts": 1}, id="one vote"),
+        pytest.param(SR, {"rounds": 1}, id="one round of refinement"),
+        pytest.param(PDR, {"widths": (1,)}, id="one width of 1"),
+    ],
+)
+async def test_the_smallest_case_is_direct(strategy: Any, params: dict[str, Any]):
+    direct, other = await play(DIRECT), await play(strategy, params)
+
+    assert calls_of(other) == calls_of(direct)
+    assert other.model.asked == direct.model.asked
+    assert other.answer is not None
+    assert direct.answer is not None
+    assert (other.answer.text, other.answer.answer) == (direct.answer.text, direct.answer.answer)
+
+
+@pytest.mark.parametrize("rounds", range(1, 6))
+async def test_sequential_refinement_is_pdr_of_width_one(rounds: int):
+    one = await play(SR, {"rounds": rounds})
+    other = await play(PDR, {"widths": (1,) * rounds, "distiller": "identity"})
+
+    assert calls_of(other) == calls_of(one)
+    assert one.answer is not None
+    assert one.answer == other.answer
+
+
+async def test_all_strategies_begin_with_the_same_requests():
+    played = [await play(SC, {"drafts": 3}), await play(PDR, {"widths": (3, 1)}), await play(SR), await play(DIRECT)]
+
+    first = [[request for request in each.model.asked if request.role == "draft"] for each in played]
+    assert first[0] == first[1]
+    assert first[2] == first[3] == first[0][:1]
+
+
+# --- costs ------------------------------------------------------------------------------------------------------------
+
+
+async def estimate(strategy: Any, **params: Any) -> Estimate:
+    return await estimate_cost(
+        strategy,
+        strategy.params(**params),
+        question=QUESTION,
+        sampling=Sampling(max_tokens=64),
+        random=random.Random(0),
+    )
+
+
+async def test_direct_costs_one_call():
+    cost = await estimate(DIRECT)
+
+    assert (cost.calls, cost.depth) == (1, 1)
+    assert cost.total_tokens == cost.critical_path_tokens == cost.peak_context
+
+
+@given(drafts=st.integers(1, 256))
+@settings(max_examples=10, deadline=None)
+async def test_self_consistency_costs_its_drafts(drafts: int):
+    cost = await estimate(SC, drafts=drafts)
+
+    assert (cost.calls, cost.depth) == (drafts, 1)
+    assert cost.total_tokens == drafts * cost.critical_path_tokens
+
+
+@given(rounds=st.integers(1, 32), error_analysis=st.booleans(), patience=st.integers(0, 31))
+@settings(max_examples=20, deadline=None)
+async def test_sequential_refinement_costs_its_rounds(rounds: int, error_analysis: bool, patience: int):
+    cost = await estimate(SR, rounds=rounds, error_analysis=error_analysis, patience=patience)
+
+    calls = 2 * rounds - 1 if error_analysis else rounds
+    assert (cost.calls, cost.depth) == (calls, calls)
+    assert cost.critical_path_tokens == cost.total_tokens
+
+
+@given(
+    widths=st.lists(st.integers(1, 6), max_size=4).map(lambda widths: (*widths, 1)),
+    distiller=st.sampled_from(["global_summary", "shared_topk", "per_sample_topk", "random_k", "identity"]),
+    top_k=st.integers(1, 6),
+)
+@settings(max_examples=40, deadline=None)
+async def test_pdr_costs_its_drafts_and_what_distills_them(widths: tuple[int, ...], distiller: str, top_k: int):
+    cost = await estimate(PDR, widths=widths, distiller=distiller, top_k=top_k)
+
+    extra = {"global_summary": len(widths) - 1, "shared_topk": len(widths) - 1, "per_sample_topk": sum(widths[1:])}
+    is_free = distiller in ("random_k", "identity")
+    assert cost.calls == sum(widths) + extra.get(distiller, 0)
+    assert cost.depth == (len(widths) if is_free else 2 * len(widths) - 1)
