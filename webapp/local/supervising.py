@@ -27,6 +27,7 @@ class Supervisor:
         self._deaths: dict[str, float] = {}
         self.stop_requested = 0
         """How often; the second time, nothing is waited for."""
+        self.stop_reason = ""
 
     def start(self, *new: Part) -> None:
         """Start parts together; return when each works. Raises PartError if one cannot, Stopped if asked to stop."""

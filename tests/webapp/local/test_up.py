@@ -92,7 +92,7 @@ def test_everything_comes_up_once_and_ends_without_orphans(tmp_path: Path, port:
     up.process.send_signal(signal.SIGTERM)
 
     assert up.ended() == 0, up.says()
-    assert up.says().endswith("Stopping.\n")
+    assert up.says().endswith("Stopping (SIGTERM).\n")
     assert_all_gone(family)
     assert not (tmp_path / "var/local.env").exists()
     for part in ("postgres", "redis", "model", "runs", "suites", "web"):

@@ -48,7 +48,7 @@ class Command(BaseCommand):
                 supervisor.watch()
             except Stopped:
                 pass
-            self._say("Stopping.")
+            self._say(f"Stopping ({supervisor.stop_reason}).")
 
     def _start_engines(self, supervisor: Supervisor, sockets: Path) -> dict[str, str]:
         """Start what is embedded; return the environment that names every engine, ours or not."""
@@ -108,8 +108,9 @@ class Command(BaseCommand):
 
 
 def _listen_for_stop(supervisor: Supervisor) -> None:
-    def stop(_number: int, _frame: FrameType | None) -> None:
+    def stop(number: int, _frame: FrameType | None) -> None:
         supervisor.stop_requested += 1
+        supervisor.stop_reason = signal.Signals(number).name
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, stop)
