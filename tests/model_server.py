@@ -138,7 +138,8 @@ class Server:
         entry = {
             "number": len(self.log) + 1, "body": body, "prompt": prompt, "prompt_tokens": size, "tokens": 0,
             "cached_tokens": size if prompt in self.seen else 0, "has_key": "Authorization" in request.headers,
-            "ended": "",
+            "peer": str(request.transport and request.transport.get_extra_info("peername")),
+            "open_before": len(self.open), "ended": "",
         }  # fmt: skip
         self.log.append(entry)
         self.seen.add(prompt)
@@ -150,7 +151,10 @@ class Server:
         self.open.add(task)
         try:
             return await Answering(self.choose(prompt), request, entry).answer()
-        except (asyncio.CancelledError, ConnectionError):
+        except ConnectionError:
+            entry["ended"] = "closed by client"
+            return web.Response()
+        except asyncio.CancelledError:
             entry["ended"] = "closed by client"
             raise
         finally:

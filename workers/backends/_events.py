@@ -4,10 +4,6 @@ MAX_EVENT_BYTES = 1 << 20
 """Longest event that is accepted. One token with its envelope takes about 300 bytes."""
 
 
-class EventTooLong(ValueError):
-    """An event goes on for more than MAX_EVENT_BYTES."""
-
-
 class EventSplitter:
     """Collects bytes and gives complete events. Comments, ids and an event that is cut off are dropped.
 
@@ -17,16 +13,18 @@ class EventSplitter:
 
     def __init__(self) -> None:
         """Begin at the start of a stream."""
+        self.is_overlong = False
+        """The event that has begun goes on for more than MAX_EVENT_BYTES; nothing more should be fed."""
         self._rest: list[bytes] = []
         self._rest_bytes = 0
         self._is_first = True
 
     def feed(self, data: bytes) -> list[bytes]:
-        """Return the payloads of the events that end in `data`. Raises EventTooLong."""
+        """Return the payloads of the events that end in `data`."""
         self._rest.append(data)
         self._rest_bytes += len(data)
         if b"\n" not in data and b"\r" not in data:
-            self._check()
+            self._measure()
             return []
         text = b"".join(self._rest)
         if self._is_first:
@@ -41,12 +39,11 @@ class EventSplitter:
         *whole, rest = text.split(b"\n\n")
         self._rest = [rest + held]
         self._rest_bytes = len(rest) + len(held)
-        self._check()
+        self._measure()
         return [payload for event in whole if (payload := _read_data(event)) is not None]
 
-    def _check(self) -> None:
-        if self._rest_bytes > MAX_EVENT_BYTES:
-            raise EventTooLong
+    def _measure(self) -> None:
+        self.is_overlong = self._rest_bytes > MAX_EVENT_BYTES
 
 
 def _read_data(event: bytes) -> bytes | None:

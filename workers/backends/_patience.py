@@ -50,7 +50,7 @@ class Watch:
         else:
             what = f"sent no token for {self._allowance(reader):g} s"
         return StreamCut(
-            f"{server} {what}; the stream was closed after {reader.tokens} tokens, and they are kept as cut off. "
+            f"{server} {what}; the stream was closed after {reader.written}; the text is kept as cut off. "
             "It may be overloaded: use fewer drafts at once."
         )
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from workers.backends._events import MAX_EVENT_BYTES, EventSplitter, EventTooLong
+from workers.backends._events import MAX_EVENT_BYTES, EventSplitter
 from workers.backends._refusals import clean_quote, read_error
 from workers.backends._text import TextCleaner
 from workers.core.errors import ModelError, Refused, StreamCut
@@ -45,15 +45,14 @@ class StreamReader:
         texts: list[str] = []
         thoughts: list[str] = []
         tokens, had_ended = self.tokens, self.finish_reason is not None
-        try:
-            for payload in self._events.feed(data):
-                self._read(payload, texts, thoughts)
-                if self.is_done:
-                    break
-        except EventTooLong:
+        for payload in self._events.feed(data):
+            self._read(payload, texts, thoughts)
+            if self.is_done:
+                break
+        if self._events.is_overlong:
             self.fail(
                 StreamCut(
-                    f"{self._server} sent an event of more than {MAX_EVENT_BYTES:,} bytes after {self.tokens} tokens; "
+                    f"{self._server} sent an event of more than {MAX_EVENT_BYTES:,} bytes after {self.written}; "
                     "a token takes a few hundred. The text before it is kept as cut off."
                 )
             )
@@ -75,7 +74,7 @@ class StreamReader:
         text, thinking = (cleaner.end() for cleaner in self._cleaners)
         self.fail(
             StreamCut(
-                f"{self._server} closed the stream after {self.tokens} tokens with no finish reason; "
+                f"{self._server} closed the stream after {self.written} with no finish reason; "
                 "the text is kept as cut off."
             )
         )
@@ -87,6 +86,11 @@ class StreamReader:
         if not self.finish_reason:
             self.error = self.error or error
 
+    @property
+    def written(self) -> str:
+        """Return how much came so far, in words."""
+        return "1 token" if self.tokens == 1 else f"{self.tokens:,} tokens"
+
     def _read(self, payload: bytes, texts: list[str], thoughts: list[str]) -> None:
         if payload.strip() == b"[DONE]":
             self.is_done = True
@@ -95,12 +99,12 @@ class StreamReader:
         if not isinstance(event, dict):
             self.fail(
                 StreamCut(
-                    f"{self._server} sent an event that is not a JSON object after {self.tokens} tokens; "
+                    f"{self._server} sent an event that is not a JSON object after {self.written}; "
                     "the text before it is kept as cut off."
                 )
             )
         elif event.get("error") or event.get("object") == "error":
-            self.fail(read_error(self._server, event, self.tokens))
+            self.fail(read_error(self._server, event, self.written))
         else:
             if isinstance(event.get("usage"), dict):
                 self._usage = read_usage(event["usage"])
@@ -129,7 +133,7 @@ class StreamReader:
         if reason == "content_filter":
             self.fail(
                 Refused(
-                    f"{self._server} stopped the text after {self.tokens} tokens: its content filter objects. "
+                    f"{self._server} stopped the text after {self.written}: its content filter objects. "
                     "The text is kept as cut off; asking again will not help."
                 )
             )
@@ -137,7 +141,7 @@ class StreamReader:
             known = "aborted the request" if reason in ("abort", "error", "cancelled") else "ended the stream"
             self.fail(
                 StreamCut(
-                    f"{self._server} {known} after {self.tokens} tokens with finish reason "
+                    f"{self._server} {known} after {self.written} with finish reason "
                     f"'{clean_quote(reason, 30)}', not 'stop' or 'length'; the text is kept as cut off."
                 )
             )

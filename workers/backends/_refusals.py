@@ -1,5 +1,6 @@
 """What a model server's refusals mean, in words for a person. Its own words are quoted briefly, never wholesale."""
 
+import os
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -74,7 +75,8 @@ def read_failure(server: str, error: BaseException) -> ModelError:
     if isinstance(error, aiohttp.ClientSSLError):
         return Unreachable(f"{server} could not be trusted: {clean_quote(str(error.os_error))}. Check its certificate.")
     if isinstance(error, aiohttp.ClientConnectorError):
-        reason = clean_quote(error.os_error.strerror or type(error.os_error).__name__)
+        number = error.os_error.errno
+        reason = os.strerror(number) if number else type(error.os_error).__name__
         return Unreachable(f"{server} cannot be reached: {reason}. Is it running? VLLM_BASE_URL says where it is.")
     if isinstance(error, aiohttp.ClientResponseError):
         return Unreachable(f"{server} answered with something that is not HTTP. Check VLLM_BASE_URL.")
@@ -89,14 +91,14 @@ def read_type(server: str, content_type: str) -> ModelError:
     )
 
 
-def read_error(server: str, event: Mapping[str, Any], tokens: int) -> ModelError:
+def read_error(server: str, event: Mapping[str, Any], written: str) -> ModelError:
     """Return the error that a server reports in the middle of a stream."""
     error = event.get("error")
     code = (error if isinstance(error, dict) else event).get("code")
     kind: type[ModelError] = Unreachable
     if isinstance(code, int) and 400 <= code < 500 and code not in (408, 425, 429):
         kind = Refused
-    return kind(f"{server} reported an error after {tokens} tokens{_quote_value(event)} The text is kept as cut off.")
+    return kind(f"{server} reported an error after {written}{_quote_value(event)} The text is kept as cut off.")
 
 
 def read_retry_after(value: str, now: datetime) -> float:

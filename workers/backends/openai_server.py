@@ -46,10 +46,13 @@ class OpenAIServer:
     ) -> None:
         """Take the address, with or without its final /v1. Raises ValueError when it is none."""
         url = URL(base_url.rstrip("/"))
-        if url.scheme not in ("http", "https") or not url.host:
-            raise ValueError("The model server's address must begin with http:// or https://, e.g. http://gpu:8000/v1.")
+        if url.scheme not in ("http", "https") or not url.host or url.user:
+            raise ValueError(
+                "The model server's address must begin with http:// or https:// and name no user, "
+                "e.g. http://gpu:8000/v1."
+            )
         self._api = url if url.name == "v1" else url / "v1"
-        self._name = f"The model server at {self._api.with_user(None)}"
+        self._name = f"The model server at {self._api}"
         self._patience = patience or Patience()
         self._chance = chance or random.Random()
         self._headers = {"Accept-Encoding": "identity", "User-Agent": "retort"}
@@ -128,9 +131,8 @@ class OpenAIServer:
                 )
         except NETWORK_ERRORS as error:
             if isinstance(error, TimeoutError) and timeout.expired():
-                raise StreamCut(
-                    f"{self._name} gave no answer within {self._patience.first_token_seconds:,.0f} s."
-                ) from None
+                waited = f"{self._patience.first_token_seconds:g} s"
+                raise StreamCut(f"{self._name} gave no answer within {waited}. It may be overloaded.") from None
             raise read_failure(self._name, error) from None
         if response.status == 200 and response.content_type == "text/event-stream":
             return response
@@ -153,9 +155,7 @@ class OpenAIServer:
             reader.fail(watch.explain(self._name, reader))
         except NETWORK_ERRORS:
             reader.fail(
-                StreamCut(
-                    f"{self._name} broke the stream off after {reader.tokens} tokens; the text is kept as cut off."
-                )
+                StreamCut(f"{self._name} broke the stream off after {reader.written}; the text is kept as cut off.")
             )
         return b""
 

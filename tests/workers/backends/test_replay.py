@@ -6,8 +6,9 @@ from contextlib import aclosing
 import pytest
 
 from tests.workers.backends.test_scripted import make_request
-from workers.backends.replay import Recorded, ReplayModel, digest_prompt
+from workers.backends.replay import ReplayModel, digest_prompt
 from workers.backends.scripted import ScriptedModel
+from workers.core.assignments import Recorded
 from workers.core.call import LiveCall
 from workers.core.model import Chunk
 from workers.core.values import Usage
