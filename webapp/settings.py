@@ -207,7 +207,8 @@ CELERY_TIMEZONE = "UTC"
 
 # Security
 
-_WEBSOCKETS = [origin.replace("http", "ws", 1) for origin in ALLOWED_ORIGINS]  # older Safari: 'self' is not ws
+# Older Safari: 'self' is not ws. A policy cannot name an IPv6 address; browsers would complain of it on every page.
+_WEBSOCKETS = [origin.replace("http", "ws", 1) for origin in ALLOWED_ORIGINS if "[" not in origin]
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],

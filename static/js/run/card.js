@@ -32,9 +32,9 @@ export const nameOf = (role, place, count) => (count > 1 ? `${capital(role)} ${p
  * @param {string} text @param {number} length
  */
 export function tailOf(text, length) {
-  if (text.length <= length * 2) return text;
-  const cut = Math.floor((text.length - length) / length) * length;
-  const stop = Math.min(cut + length / 2, text.length);
+  if (text.length <= length * 2.5) return text;
+  const cut = Math.floor((text.length - length * 1.5) / length) * length;
+  const stop = cut + length / 2;
   const line = text.indexOf("\n", cut);
   if (line >= 0 && line < stop) return text.slice(line + 1);
   const space = text.indexOf(" ", cut);

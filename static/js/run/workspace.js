@@ -9,7 +9,8 @@ import { full } from "../lib/format.js";
 /** @typedef {import("../types/state.d.ts").Lane} Lane */
 /**
  * What the box shows: a written workspace, or the call that is writing the next one.
- * @typedef {{index: number, text: string, before: string, tokens: number, limit: number, call: Call | null, isOpen: boolean}} Content
+ * `before` is the text of the workspace with the number `earlier`, 0 if there is none.
+ * @typedef {{index: number, text: string, before: string, earlier: number, tokens: number, limit: number, call: Call | null, isOpen: boolean}} Content
  */
 
 /** Return the newest workspace of a lane, or null before the first. @param {Lane} lane @returns {Content | null} */
@@ -19,13 +20,14 @@ export function findWorkspace(lane) {
   const writing = [...lane.calls.values()].filter((call) => call.role === "distill").at(-1);
   if (writing && writing.state !== "failed" && writing.round > (last?.round ?? 0)) {
     return {
-      index: (last?.index ?? 0) + 1, text: writing.text, before: last?.text ?? "", tokens: writing.tokens,
+      index: (last?.index ?? 0) + 1, text: writing.text, before: last?.text ?? "", earlier: last?.index ?? 0, tokens: writing.tokens,
       limit: writing.maxTokens, call: writing, isOpen: writing.state === "running",
     }; // prettier-ignore
   }
   if (!last) return null;
-  const call = lane.calls.get(last.after[0] ?? "") ?? null;
-  return { index: last.index, text: last.text, before: written.at(-2)?.text ?? "", tokens: last.tokens, limit: last.limit, call, isOpen: false };
+  const call = [...last.after].reverse().map((key) => lane.calls.get(key)).find((each) => each?.role === "distill") ?? null;
+  const earlier = written.filter((each) => each.round < last.round).at(-1);
+  return { index: last.index, text: last.text, before: earlier?.text ?? "", earlier: earlier?.index ?? 0, tokens: last.tokens, limit: last.limit, call, isOpen: false };
 }
 
 /** @param {(key: string) => void} openCall */
@@ -64,8 +66,8 @@ export function newWorkspace(openCall) {
     showState(glyph, next.isOpen ? "streaming" : "done");
     setText(title, `Workspace ${next.index}`);
     setText(note, next.isOpen ? "being distilled" : "");
-    setText(buttons[1], next.index > 1 ? `Diff with ${next.index - 1}` : "Diff");
-    setAttribute(buttons[1], "disabled", next.index > 1 ? null : "");
+    setText(buttons[1], next.earlier ? `Diff with ${next.earlier}` : "Diff");
+    setAttribute(buttons[1], "disabled", next.earlier ? null : "");
     setAttribute(open, "disabled", next.call ? null : "");
     setText(count, `${full(next.tokens)} of ${full(next.limit)} tokens`);
     setAttribute(meter, "aria-valuenow", String(next.tokens));
@@ -77,7 +79,7 @@ export function newWorkspace(openCall) {
 
   /** @param {Content} next */
   function paintText(next) {
-    const usesDiff = isDiff && next.index > 1;
+    const usesDiff = isDiff && next.earlier > 0;
     const text_ = usesDiff && next.isOpen ? finishedLines(next.text) : next.text;
     const key = `${usesDiff} ${next.index} ${next.isOpen} ${text_}`;
     if (key === shown) return;
