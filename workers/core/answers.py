@@ -12,8 +12,11 @@ LONGEST = 2_000
 
 _TAIL = 8_192
 _BRACES = re.compile(r"\\.|[{}]", re.DOTALL)
+_LONGEST_SENTENCE = 100
 _LINE = re.compile(
-    r"\banswer[*_ \t]{0,4}(?:(?P<colon>(?:is|are)?[ \t]?[:=])|(?P<verb>is|are)\b)[*_ \t]{0,4}(?P<rest>.*)", re.I
+    r".*\banswers?(?: to [\w ]{1,60}?)?[*_ \t]{0,4}(?:(?P<colon>(?:is|are)?[ \t]?[:=])|(?P<verb>is|are)\b)"
+    r"[*_ \t]{0,4}(?P<rest>.*)",
+    re.I,
 )
 _SENTENCE_END = re.compile(r"[.;!](?=\s|$)")
 
@@ -23,9 +26,12 @@ _SPELLINGS = {
 }  # fmt: skip
 _SPELLING = re.compile("|".join(re.escape(old) + r"(?![A-Za-z])" * old[-1].isalpha() for old in _SPELLINGS))
 _WRAPPED = re.compile(r"\\(?:text|textbf|textit|mathrm|mathbf|mathit|mbox)\{([^{}]*)\}|\(([A-Za-z])\)")
-_NAMED = re.compile(r"[A-Za-z](?:_\{?\w{1,8}\}?)?(?:\([A-Za-z]\))? ?= ?(?=[^=\s])")
+_NAMED = re.compile(r"[A-Za-z](?:_\{?\w{1,8}\}?)?(?:\([A-Za-z]\))?=(?=[^=]+$)")
+_OPERATOR = re.compile(r"(?<!,) ?([-+*/=^<>]) ?")
+_BRACKET = re.compile(r"(?<=[(\[{]) | (?=[)\]}])")
+_COMMA = re.compile(r" ?, ?(?=[^\s)\]}])")
 _MARKS = re.compile(r"(?:\\?%|\^?\\circ|\^\{\\circ\}|°|(?<=\d) ?\\(?:text|mathrm)\{ ?[A-Za-z/ ]*\}(?:\^\d|\^\{\d\})?)$")
-_UNIT = re.compile(r"([+-]?[\d.,/]+) ([A-Za-z]{2,20}(?:[ /][A-Za-z]{2,20}){0,3})")
+_UNIT = re.compile(r"([+-]?[\d.,/]+) ([A-Za-z]{2,20}(?:[ /][A-Za-z]{1,20}){0,3})")
 _NO_UNITS = frozenset(
     {"pi", "hundred", "thousand", "million", "billion", "dozen", "or", "and", "to", "over", "mod", "by"}
 )
@@ -99,12 +105,12 @@ def _last_tag(tail: str) -> str | None:
 def _last_line(tail: str) -> str | None:
     below = ""
     for line in reversed(tail.splitlines()):
-        if match := _LINE.search(line):
+        if match := _LINE.match(line):
             rest = match["rest"] if match["rest"].strip(" *_\t") else below * bool(match["colon"])
             if match["verb"]:
                 rest = _SENTENCE_END.split(rest, maxsplit=1)[0]
             found = rest.strip().strip("*_").rstrip(".").strip()
-            if 0 < len(found) <= LONGEST:
+            if 0 < len(found) <= (_LONGEST_SENTENCE if match["verb"] else LONGEST):
                 return found
         below = line if line.strip() else below
     return None
@@ -127,18 +133,21 @@ def normalize_answer(answer: str) -> str:
 
 
 def _undress(text: str) -> str:
+    """Take one layer off; every rule shortens the text or spaces a comma, so this comes to an end."""
     text = _SPELLING.sub(lambda match: _SPELLINGS[match[0]], " ".join(text.split()))
-    text = text.removeprefix("\\$").strip("$`* ").removesuffix("\\$").rstrip(".").strip()
+    text = text.removeprefix("\\$").strip("$€£`* ").removesuffix("\\$").rstrip(".").strip()
     if wrapped := _WRAPPED.fullmatch(text):
         text = wrapped[1] or wrapped[2] or ""
-    text = _MARKS.sub("", _NAMED.sub("", text, count=1) if _NAMED.match(text) else text)
+    text = _MARKS.sub("", _BRACKET.sub("", _OPERATOR.sub(r"\1", text)))
+    if named := _NAMED.match(text):
+        text = text[named.end() :]
     if (unit := _UNIT.fullmatch(text)) and _NO_UNITS.isdisjoint(re.split("[ /]", unit[2].lower())):
         text = unit[1]
     if _THOUSANDS.fullmatch(text):
         text = text.replace(",", "")
     if integer := _INTEGER.fullmatch(text):
         text = integer[2] if integer[1] != "-" or integer[2] == "0" else f"-{integer[2]}"
-    return text
+    return _COMMA.sub(", ", text)
 
 
 def read_number(answer: str) -> Fraction | None:

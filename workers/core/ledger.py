@@ -54,6 +54,12 @@ def find_critical_path(calls: Iterable[Spent]) -> tuple[str, ...]:
     """Return the keys of the chain with the most tokens, first to last; ties go to the earlier call.
 
     `calls` stand in order of start, so a call's predecessors come before it.
+
+    >>> draft_1 = Spent("draft-1", (), Usage(completion_tokens=10), "done", is_wasted=False)
+    >>> draft_2 = Spent("draft-2", (), Usage(completion_tokens=30), "done", is_wasted=False)
+    >>> refine_1 = Spent("refine-1", ("draft-1", "draft-2"), Usage(completion_tokens=5), "done", is_wasted=False)
+    >>> find_critical_path([draft_1, draft_2, refine_1])
+    ('draft-2', 'refine-1')
     """
     tokens: dict[str, int] = {}
     before: dict[str, str | None] = {}
