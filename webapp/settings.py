@@ -6,6 +6,7 @@ so a second terminal finds the engines that the first one started.
 
 import os
 import re
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -45,6 +46,13 @@ def _list(name: str) -> list[str]:
     return [part.strip() for part in _text(name).split(",") if part.strip()]
 
 
+def _number(name: str, *, default: int, most: int) -> int:
+    given = _text(name, default=str(default))
+    if not given.isdecimal() or not 1 <= int(given) <= most:
+        sys.exit(f"{name} must be a number from 1 to {most}, not '{given}'.")
+    return int(given)
+
+
 def _is_on(name: str) -> bool:
     return _text(name).lower() in {"1", "true", "yes", "on"}
 
@@ -66,7 +74,7 @@ DEBUG = _is_on("DEBUG")
 # Empty is refused by Django at first use; `manage.py up` makes one for local use, elsewhere it must be given.
 SECRET_KEY = _text("SECRET_KEY", default="only-for-debugging" if DEBUG else "")
 HOST = _text("HOST", default="127.0.0.1")
-PORT = int(_text("PORT", default="8000"))
+PORT = _number("PORT", default=8000, most=65535)
 _LOOPBACK = ["127.0.0.1", "localhost", "[::1]"]
 ALLOWED_HOSTS = _list("ALLOWED_HOSTS") or list(dict.fromkeys([*_LOOPBACK, HOST]))
 # With scheme and port: another site on the same machine is another origin.
@@ -177,7 +185,7 @@ MODEL_SERVER = ModelServer(
     api_key=_text("VLLM_API_KEY", "OPENAI_API_KEY"),
     model=_text("VLLM_MODEL"),
 )
-RETORT_MAX_STREAMS = int(_text("RETORT_MAX_STREAMS", default="256"))
+RETORT_MAX_STREAMS = _number("RETORT_MAX_STREAMS", default=256, most=100_000)
 """Requests that one worker process keeps open at the model server at once."""
 
 # Celery: a message is only a hint that there is work; the database is the work.
@@ -198,7 +206,7 @@ CELERY_TASK_DEFAULT_QUEUE = "runs"
 CELERY_TASK_SERIALIZER = CELERY_RESULT_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]  # never pickle
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = float(_text("WORKER_GRACE_SECONDS", default="20"))
+CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = float(_number("WORKER_GRACE_SECONDS", default=20, most=3600))
 # An idle worker ends at once: what it had reserved are hints, which the sweep repeats.
 CELERY_WORKER_ENABLE_SOFT_SHUTDOWN_ON_IDLE = False
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False

@@ -134,3 +134,10 @@ def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
         f"Port {port} on 127.0.0.1 cannot be used (Address already in use): "
         f"choose another, as in `make run PORT={port + 1}`.\n"
     )
+
+
+def test_a_port_that_is_none_is_one_sentence(tmp_path: Path) -> None:
+    up = Up(tmp_path / "var", 80800)
+
+    assert up.ended() == 1
+    assert up.says() == "PORT must be a number from 1 to 65535, not '80800'.\n"
