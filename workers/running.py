@@ -74,6 +74,7 @@ class LaneRun:
         if work.is_resumed:
             self._listen(events.LaneResumed(lane=work.lane, at=began, fence=work.fence))
         self._listen(events.LaneStarted(lane=work.lane, at=began))
+        ending: events.Event
         try:
             ending = await self._solve(began)
         except asyncio.CancelledError:

@@ -27,7 +27,7 @@ SWEEP_SECONDS = 5
 LANES_AT_ONCE = 64
 
 
-@app.task(name="workers.tasks.run_lanes", max_retries=3, default_retry_delay=2)  # type: ignore[misc]
+@app.task(name="workers.tasks.run_lanes", max_retries=3, default_retry_delay=2)
 def run_lanes(*, run_id: str, lane_ids: list[int], **_: Any) -> None:
     """Work on those of the lanes that are still free, all at once, until they have ended."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -56,7 +56,7 @@ async def _work(run_id: str, lane_ids: Sequence[int]) -> None:
         await redis.aclose()
 
 
-@worker_ready.connect  # type: ignore[misc]
+@worker_ready.connect
 def start_sweeping(**_: Any) -> None:
     """Look for forgotten lanes every few seconds, beside the work."""
     threading.Thread(target=_sweep_for_ever, name="sweep", daemon=True).start()

@@ -54,7 +54,7 @@ class RunIn(In):
 
     problem: ProblemIn
     recipes: list[RecipeIn] = Field(min_length=1, max_length=8)
-    budget: BudgetIn = BudgetIn()
+    budget: BudgetIn = Field(default_factory=BudgetIn.model_construct)
     seed: int | None = Field(None, ge=0, lt=2**31)
 
 
@@ -149,7 +149,7 @@ class FactsOut(Schema):
 
 
 @router.post("", response={201: RunBrief}, summary="Start a run")
-def start(request: HttpRequest, body: RunIn) -> Status:
+def start(request: HttpRequest, body: RunIn) -> Status[RunBrief]:
     """Start a comparison of the recipes on one problem; answers once it is stored."""
     specs = [
         launching.RecipeSpec(recipe.strategy, recipe.params, _model(recipe.model), recipe.sampling)

@@ -1,7 +1,6 @@
 """A viewer's socket: cursor in, frames out. It never delivers a gap: what cannot be continued is sent anew."""
 
 import asyncio
-from contextlib import suppress
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -40,7 +39,7 @@ class RunConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             return
         self._view = view
         self._stirred = asyncio.Event()
-        self._stirred.set()
+        self._is_quiet = True  # nothing rang: the run may be over
         self._cursor = _number(query, "after") if "after" in query else None
         self._epoch = query.get("epoch", [""])[0]
         await self.channel_layer.group_add(stream.group_name(self._run_id), self.channel_name)
@@ -60,14 +59,20 @@ class RunConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         redis = Redis.from_url(settings.REDIS_URL)
         try:
             while not await self._catch_up(redis):
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._stirred.wait(), LOOK_EVERY_SECONDS)
+                self._is_quiet = not await self._hear_bell()
             await self._send(b'{"ended":true}')
             await self.close()
         except TimeoutError:
             await self.close(CLOSE_SLOW)
         finally:
             await redis.aclose()
+
+    async def _hear_bell(self) -> bool:
+        """Wait for the doorbell; return whether it rang."""
+        try:
+            return await asyncio.wait_for(self._stirred.wait(), LOOK_EVERY_SECONDS)
+        except TimeoutError:
+            return False
 
     async def _catch_up(self, redis: Redis) -> bool:
         """Send everything up to the log's end; return whether the run has ended."""
@@ -79,7 +84,7 @@ class RunConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             if not self._continues(position, entries):
                 return await self._send_snapshot()
             if not entries:
-                return not position.epoch and await self._has_ended()
+                return self._is_quiet and await self._has_ended()
             await self._send_entries(entries)
             if any(_RUN_ENDED in entry.events for entry in entries):
                 return True
@@ -96,7 +101,7 @@ class RunConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         )
 
     async def _send_entries(self, entries: list[stream.Entry]) -> None:
-        prev, self._cursor = self._cursor, entries[-1].offset
+        prev, self._cursor = self._cursor or 0, entries[-1].offset
         if self._view.is_whole_run:
             events = b"[" + b",".join(entry.events[1:-1] for entry in entries) + b"]"
         else:
@@ -114,7 +119,7 @@ class RunConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         return snapshot.status in queries.ENDED
 
     async def _has_ended(self) -> bool:
-        return await database_sync_to_async(queries.has_ended)(self._run_id)
+        return bool(await database_sync_to_async(queries.has_ended)(self._run_id))
 
     async def _send(self, frame: bytes) -> None:
         async with asyncio.timeout(SEND_SECONDS):

@@ -100,13 +100,13 @@ def start_run(  # noqa: PLR0913  # keywords only; each is a field of the form
     Raises BadRecipe, or ValueError when there is nothing to run or too much.
     """
     lanes = len(problems) * len(recipes) * repeats
-    if not lanes:
+    if lanes < 1:
         raise ValueError("A run needs at least one problem, one strategy and one repeat.")
     if lanes > MAX_LANES:
         raise ValueError(f"This run would have {lanes:,} lanes; the most is {MAX_LANES:,}.")
     columns = [check_recipe(spec) for spec in recipes]
     for recipe in columns:
-        if recipe.pk is None:
+        if recipe._state.adding:
             kept, _ = Recipe.objects.get_or_create(
                 fingerprint=recipe.fingerprint,
                 defaults={

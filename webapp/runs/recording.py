@@ -68,7 +68,7 @@ def end_run(run_id: str) -> list[events.Event]:
     else:
         run.status = Status.FINISHED if Status.FINISHED in statuses else Status.FAILED
     Run.objects.filter(pk=run_id).update(status=run.status, ended_at=Now())
-    ended = events.RunEnded(lane=0, at=run.clock_ms(), status=run.status)  # type: ignore[arg-type]
+    ended = events.RunEnded(lane=0, at=run.clock_ms(), status=run.status)
     Event.objects.create(run=run, identity=ended.identity, kind=ended.kind, body=ended.model_dump(mode="json"))
     return [ended]
 
