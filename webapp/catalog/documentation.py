@@ -32,12 +32,14 @@ def read_documentation(text: str) -> list[Block]:
 
 
 def read_pieces(text: str) -> list[Piece]:
-    """Return a text on one line, with what stands in backticks set apart.
+    """Return a text on one line, as a sentence, with what stands in backticks set apart.
 
     >>> read_pieces("run `drafts` drafts")
-    [Piece(text='run ', is_code=False), Piece(text='drafts', is_code=True), Piece(text=' drafts', is_code=False)]
+    [Piece(text='Run ',is_code=False), Piece(text='drafts', is_code=True), Piece(text=' drafts', is_code=False)]
     """
     flat = re.sub(r"\s+", " ", text).strip()
+    if re.match(r"[a-z]+\s", flat):  # not a name or a formula
+        flat = flat[:1].upper() + flat[1:]
     return [Piece(part, place % 2 == 1) for place, part in enumerate(flat.split("`")) if part]
 
 

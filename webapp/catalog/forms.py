@@ -142,7 +142,7 @@ def _field_for(parameter: Parameter, *, may_be_blank: bool) -> forms.Field:
     required = not (may_be_blank or parameter.may_be_empty)
     field = _make(parameter, required=required)
     field.label, field.help_text = parameter.title, parameter.help
-    shape = {"boolean": "box", "choice": "select"}.get(parameter.kind, "input")
+    shape = {"boolean": "tick", "choice": "select"}.get(parameter.kind, "input")
     field.widget.attrs |= {"class": shape, "title": parameter.help}
     field.range = "" if parameter.kind in ("choice", "boolean") else parameter.range  # type: ignore[attr-defined]
     return field

@@ -35,7 +35,7 @@ class Parameter(NamedTuple):
         if self.kind == "boolean":
             return "yes or no"
         limits = _limits(self)
-        return f"list, each {limits}" if self.kind == "integers" else limits
+        return f"each {limits}" if self.kind == "integers" else limits
 
     @property
     def shown_choices(self) -> list[str]:

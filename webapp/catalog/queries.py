@@ -43,7 +43,8 @@ class Entry(NamedTuple):
 
     strategy: Strategy
     family: str
-    blocks: list[Block]
+    blocks: dict[str, list[Block]]
+    """First word of a label to what the docstring says under it; unlabelled paragraphs stand under `about`."""
     diagram: Diagram
     costs: list[CostRow]
     parameters: list[Parameter]
@@ -99,7 +100,7 @@ def find_entry(slug: str) -> Entry | None:
     return Entry(
         strategy=strategy,
         family=FAMILIES[strategy.family],
-        blocks=read_documentation(strategy.documentation),
+        blocks=_sections(strategy),
         diagram=draw(shape),
         costs=_costs(strategy),
         parameters=read_parameters(strategy.params),
@@ -107,6 +108,13 @@ def find_entry(slug: str) -> Entry | None:
         ledger=example.ledger,
         widest=count_widest(shape),
     )
+
+
+def _sections(strategy: Strategy) -> dict[str, list[Block]]:
+    sections: dict[str, list[Block]] = {}
+    for block in read_documentation(strategy.documentation):
+        sections.setdefault(block.label.partition(" ")[0].lower() or "about", []).append(block)
+    return sections
 
 
 @cache

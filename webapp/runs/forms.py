@@ -141,9 +141,14 @@ class Card:
 
     @property
     def main_fields(self) -> list[forms.BoundField]:
-        """Return the settings that always show: the first three, or fewer and the length of a call."""
-        own = [] if len(self.params.fields) > 2 else [self.own["max_tokens"]]
-        return [*list(self.params)[:3], *own]
+        """Return the settings that always show: what fits in a row, of the strategy's own and the length of a call."""
+        room, shown = 3, []
+        for field in (*self.params, self.own["max_tokens"]):
+            room -= 2 if isinstance(field.field, forms.ChoiceField) else 1
+            if room < 0:
+                break
+            shown.append(field)
+        return shown
 
     @property
     def more_fields(self) -> list[forms.BoundField]:
@@ -174,6 +179,8 @@ class ComparisonForm:
         for name, label in SAMPLING_LABELS.items():
             self.sampling.fields[name].label = label
         self.budget = SettingsForm(Budget, texts, prefix="budget")
+        for name, empty in {"tokens": "no cap", "seconds": "no cap", "seed": "drawn"}.items():
+            self.budget.fields[name].widget.attrs["placeholder"] = empty
         self.cards = _read_cards(texts, self.errors)
         self._judge()
 

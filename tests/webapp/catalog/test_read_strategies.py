@@ -1,0 +1,55 @@
+"""The pages about strategies, made from the strategy files alone."""
+
+import re
+
+import pytest
+
+from workers import strategies
+
+
+@pytest.mark.parametrize("slug", strategies.catalog())
+def test_every_strategy_has_a_page(client, slug):
+    strategy = strategies.catalog()[slug]
+
+    page = client.get(f"/strategies/{slug}/").content.decode()
+
+    assert f'<h1 class="article__title">{strategy.title}</h1>' in page
+    assert f'href="/?strategies={slug}"' in page
+    for name in strategy.params.model_fields:
+        assert f'<td class="mono nowrap">{name}</td>' in page
+    for name in strategy.prompts:
+        assert f"<summary>{name.lower()}</summary>" in page
+    assert f"<b>{strategy.example.answer}</b>" in page
+
+
+def test_an_unknown_strategy_is_not_found(client):
+    assert client.get("/strategies/telepathy/").status_code == 404
+
+
+def test_the_list_is_filtered_by_words(client):
+    page = client.get("/strategies/?q=vote").content.decode()
+
+    table = page.split("<table")[1]
+    assert re.findall(r'href="/strategies/(\w+)/"', table) == ["self_consistency"]
+
+
+def test_a_filter_without_a_hit_says_so(client):
+    assert "No strategy matches “zebra”" in client.get("/strategies/?q=zebra").content.decode()
+
+
+def test_costs_are_those_of_the_played_strategy(client):
+    page = client.get("/strategies/parallel_distill_refine/").content.decode()
+
+    rows = re.findall(r'<td(?: class="strong")?>([^<]+)</td><td class="num">(\d+)</td><td class="num">(\d+)</td>', page)
+    assert rows[0] == ("Defaults", "9", "5")
+    assert ("Distill by random k", "7", "3") in rows
+    assert ("Distill by per sample topk", "10", "5") in rows
+
+
+def test_a_docstring_cannot_inject_html(client, monkeypatch):
+    from webapp.catalog.documentation import read_documentation
+
+    blocks = read_documentation("Sum.\n\nCost: <script>alert(1)</script> `x` calls.")
+
+    assert blocks[0].label == "Cost"
+    assert [piece.text for piece in blocks[0].pieces] == ["<script>alert(1)</script> ", "x", " calls."]
