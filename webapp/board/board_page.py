@@ -6,7 +6,7 @@ from typing import NamedTuple
 from webapp.board import charts
 from webapp.board.charts import IntervalDrawing, Point, Scatter
 from webapp.board.filters import Filters
-from webapp.board.queries import RunBehind, models_on, results_on, runs_behind
+from webapp.board.queries import Medians, RunBehind, medians_on, models_on, results_on, runs_behind
 from webapp.board.ranking import (
     Group,
     Pairs,
@@ -132,7 +132,7 @@ def bounds_of(board: Board) -> tuple[int, int]:
 
 def longest_of(board: Board) -> float:
     """Return the tokens that the longest bar of the table stands for."""
-    return max((row.result.total.mean for row in board.shown), default=0) or 1
+    return max((row.result.total for row in board.shown), default=0) or 1
 
 
 def _lines(board: Board) -> dict[int, Line]:
@@ -143,8 +143,8 @@ def _lines(board: Board) -> dict[int, Line]:
             row,
             ranks.get(row.id, "–"),
             charts.draw_interval(row.accuracy, row.interval, bounds),
-            round(100 * row.result.total.mean / longest, 1),
-            round(100 * row.result.critical.mean / longest, 1),
+            round(100 * row.result.total / longest, 1),
+            round(100 * row.result.critical / longest, 1),
             row.id == board.filters.recipe,
         )
         for row in board.shown
@@ -158,7 +158,7 @@ def make_chart(board: Board) -> Scatter:
         Point(
             row.id,
             row.label,
-            row.result.total.mean if by_total else row.result.critical.mean,
+            row.result.total if by_total else row.result.critical,
             row.accuracy,
             row.interval,
             row.is_complete,
@@ -202,6 +202,7 @@ class Behind(NamedTuple):
     """Where a row's numbers come from."""
 
     row: Row
+    medians: Medians
     runs: Sequence[RunBehind]
     left_out: list[str]
 
@@ -221,7 +222,8 @@ def look_behind(board: Board) -> Behind | None:
     if row is None:
         return None
     left_out = [f"{count} {REASONS[reason]}" for reason, count in row.result.excluded.items()]
-    return Behind(row, runs_behind(board.suite, row.id), left_out)
+    medians = medians_on(board.suite, [row.id]).get(row.id, Medians())
+    return Behind(row, medians, runs_behind(board.suite, row.id), left_out)
 
 
 def detectable_points(board: Board) -> float | None:

@@ -1,7 +1,7 @@
 """The geometry of a leaderboard's drawings, as numbers for SVG templates. No colors, no text styles."""
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from math import ceil, floor, log10
 from typing import NamedTuple
 
@@ -209,8 +209,7 @@ def _fits(box: _Box, taken: Sequence[_Box]) -> bool:
 
 def _front_boxes(front: Sequence[Dot]) -> list[_Box]:
     flat = [
-        _Box(dot.x, dot.y - 1, after.x if after else RIGHT, dot.y + 1)
-        for dot, after in zip(front, [*front[1:], None], strict=True)
+        _Box(dot.x, dot.y - 1, after.x if after else RIGHT, dot.y + 1) for dot, after in zip_longest(front, front[1:])
     ]
     rises = [_Box(after.x - 1, after.y, after.x + 1, dot.y) for dot, after in pairwise(front)]
     return flat + rises

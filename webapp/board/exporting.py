@@ -10,8 +10,8 @@ from django.views.decorators.http import require_safe
 
 from webapp.board.board_page import Board, load_board
 from webapp.board.filters import read_filters
-from webapp.board.queries import EXCLUDED
-from webapp.board.ranking import Row
+from webapp.board.queries import EXCLUDED, Medians, medians_on
+from webapp.board.ranking import Group, Row
 from webapp.board.views import find_versions, pick_version
 
 METHOD = {
@@ -83,10 +83,11 @@ def board_as_record(board: Board) -> dict[str, Any]:
 def rows_as_records(board: Board) -> list[dict[str, Any]]:
     """Return the rows that are shown, in their order."""
     ranks = {row.id: group for group in board.groups for row in group.rows}
-    return [_record(row, ranks.get(row.id), board) for row in board.shown]
+    medians = medians_on(board.suite, [row.id for row in board.shown])
+    return [_record(row, ranks.get(row.id), medians[row.id], board) for row in board.shown]
 
 
-def _record(row: Row, group: Any, board: Board) -> dict[str, Any]:
+def _record(row: Row, group: Group | None, medians: Medians, board: Board) -> dict[str, Any]:
     result = row.result
     return {
         "rank_first": group.first if group else None,
@@ -103,12 +104,12 @@ def _record(row: Row, group: Any, board: Board) -> dict[str, Any]:
         "suite_problems": board.suite_problems,
         "lanes": result.lanes,
         "lanes_ended_by_budget": result.partial,
-        "mean_critical_path_tokens": result.critical.mean,
-        "median_critical_path_tokens": result.critical.median,
-        "mean_total_tokens": result.total.mean,
-        "median_total_tokens": result.total.median,
-        "mean_seconds": result.seconds.mean,
-        "median_seconds": result.seconds.median,
+        "mean_critical_path_tokens": result.critical,
+        "median_critical_path_tokens": medians.critical,
+        "mean_total_tokens": result.total,
+        "median_total_tokens": medians.total,
+        "mean_seconds": result.seconds,
+        "median_seconds": medians.seconds,
         "wasted_share": result.wasted_share,
         "excluded": {reason: result.excluded.get(reason, 0) for reason in EXCLUDED},
     }

@@ -11,10 +11,10 @@ SORTS: Mapping[str, Callable[[Row], float | str]] = {
     "recipe": lambda row: f"{row.name.title} {row.name.settings}".lower(),
     "accuracy": lambda row: row.accuracy,
     "n": lambda row: row.problems,
-    "critical": lambda row: row.result.critical.mean,
-    "total": lambda row: row.result.total.mean,
+    "critical": lambda row: row.result.critical,
+    "total": lambda row: row.result.total,
     "wasted": lambda row: row.result.wasted_share,
-    "time": lambda row: row.result.seconds.mean,
+    "time": lambda row: row.result.seconds,
 }
 """Key in the address to what a row is sorted by; `-` before it turns the order around."""
 AXES = {"critical": "Critical path", "total": "Total"}
@@ -42,8 +42,8 @@ class Filters(NamedTuple):
     def _passes(self, row: Row) -> bool:
         return (
             self.family in {"", row.name.family}
-            and (self.max_critical is None or row.result.critical.mean <= self.max_critical)
-            and (self.max_total is None or row.result.total.mean <= self.max_total)
+            and (self.max_critical is None or row.result.critical <= self.max_critical)
+            and (self.max_total is None or row.result.total <= self.max_total)
         )
 
     def query(self, **changes: object) -> str:

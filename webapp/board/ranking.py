@@ -88,7 +88,7 @@ def make_rows(results: Sequence[Result], *, suite_problems: int) -> list[Row]:
         _row(result, name, label, suite_problems)
         for result, name, label in zip(counted, names, chart_labels(names), strict=True)
     ]
-    return sorted(rows, key=lambda row: (-row.accuracy, row.result.critical.mean, row.id))
+    return sorted(rows, key=lambda row: (-row.accuracy, row.result.critical, row.id))
 
 
 def _row(result: Result, name: RecipeName, label: str, suite_problems: int) -> Row:
