@@ -58,10 +58,14 @@ def _python_functions(path: Path) -> Iterator[tuple[str, int]]:
 
 
 def _js_functions(path: Path) -> Iterator[tuple[str, int]]:
-    """Measure named functions, from `function` to the brace that closes at the same indent."""
+    """Measure named functions to the brace that closes at their indent; what is inside a closure counts for itself."""
     lines = path.read_text().splitlines()
-    for start, line in enumerate(lines):
-        if found := _JS_FUNCTION.match(line):
-            closing = found["indent"] + "}"
-            length = next((n for n, other in enumerate(lines[start:], 1) if other.startswith(closing)), 1)
-            yield found["name"], length
+    found = [(start, match) for start, line in enumerate(lines) if (match := _JS_FUNCTION.match(line))]
+    spans = {start: _closing(lines, start, match["indent"]) for start, match in found}
+    for start, match in found:
+        inner = {n for other, end in spans.items() if start < other < spans[start] for n in range(other, end + 1)}
+        yield match["name"], spans[start] - start + 1 - len(inner)
+
+
+def _closing(lines: list[str], start: int, indent: str) -> int:
+    return next((n for n in range(start, len(lines)) if lines[n].startswith(indent + "}")), start)
