@@ -9,6 +9,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -31,6 +32,7 @@ class Site:
     def __init__(self, address: str, model_server: ModelServer) -> None:
         self.address = address
         self.model_server = model_server
+        self._started: list[str] = []
 
     def start(self, *recipes: str | dict[str, Any], question: str = "What is 6 times 7?", **problem: str) -> str:
         """Start a run through the JSON interface; return the address of its page."""
@@ -38,7 +40,20 @@ class Site:
             "problem": {"question": question, "answer": "42", "grader": "number", **problem},
             "recipes": [{"strategy": recipe} if isinstance(recipe, str) else recipe for recipe in recipes],
         }
-        return self.address + "r/" + self.ask("api/v1/runs", body)["id"] + "/"
+        run_id = self.ask("api/v1/runs", body)["id"]
+        self._started.append(run_id)
+        return f"{self.address}r/{run_id}/"
+
+    def stop_all(self) -> None:
+        """Stop what the test started, and return once nothing of it runs any more."""
+        for run_id in self._started:
+            self.ask(f"api/v1/runs/{run_id}/cancel", {})
+        while self._started:
+            lanes = self.ask(f"api/v1/runs/{self._started[-1]}")["lanes"]
+            if any(lane["status"] in ("queued", "running") for lane in lanes):
+                time.sleep(0.1)
+            else:
+                self._started.pop()
 
     def lanes(self, page_address: str) -> list[dict[str, Any]]:
         """Return a run's lanes as the database has them."""
@@ -70,6 +85,7 @@ def site_process(model_server_process: ModelServer, tmp_path_factory: pytest.Tem
         _migrate(environment)
         for part in (
             site.worker("runs", threads=2, environment=environment),
+            site.worker("suites", threads=1, environment=environment),
             site.web(host="127.0.0.1", port=port, environment=environment),
         ):
             stack.enter_context(parts.running(part, var / f"{part.name}.log"))
@@ -88,9 +104,10 @@ def _free_port() -> int:
 
 
 @pytest.fixture
-def live_site(site_process: Site, model_server: ModelServer) -> Site:
+def live_site(site_process: Site, model_server: ModelServer) -> Iterator[Site]:
     """The site, with an empty script in its model server."""
-    return site_process
+    yield site_process
+    site_process.stop_all()
 
 
 @pytest.fixture(scope="module")

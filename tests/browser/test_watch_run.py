@@ -1,56 +1,318 @@
 """Watching a run in a real browser, on the whole site."""
 
 import re
+import time
+from typing import Any
 
-from playwright.sync_api import expect
+import pytest
+from playwright.sync_api import Locator, Page, WebSocketRoute, expect
 
+from tests.browser.conftest import Site
 from tests.model_server import HOSTILE, Rule
 
-SLOW = Rule(right="42", tokens_per_second=25)
+SLOW = Rule(replies=("One by one the words come, so that somebody can watch. " * 6 + r"\boxed{42}",), tokens_per_second=6)
+"""Eleven seconds: a busy machine may take some until the page is there."""
 FAST = Rule(right="42")
+VOTES = {"strategy": "self_consistency", "params": {"drafts": 4}}
+DISTILLING = {"strategy": "parallel_distill_refine", "params": {"widths": [4, 1], "workspace_tokens": 64}}
 
 
-def _texts(page) -> dict[str, str]:
-    """Return what the page shows of every call when opened as written, by lane and key."""
+def _texts(page: Page) -> dict[str, str]:
+    """Return every draft's text as the opened sheet shows it as written, by lane and key."""
     found = {}
     for lane in page.locator(".lane").all():
         for card in lane.locator("[data-call]").all():
             card.click()
             page.get_by_role("tab", name="As written").click()
-            found[f"{lane.get_attribute('data-lane')} {card.get_attribute('data-call')}"] = page.locator(
-                "#sheet-body pre"
-            ).text_content()
+            text = page.locator("#sheet-body pre").text_content()
+            found[f"{lane.get_attribute('data-lane')} {card.get_attribute('data-call')}"] = text or ""
             page.keyboard.press("Escape")
     return found
 
 
-def _stored(site, address: str) -> dict[str, str]:
-    """Return the texts of all drafts as the database has them."""
-    return {
-        f"{lane['id']} {call['key']}": call["text"]
-        for lane in site.lanes(address)
-        for each in lane["rounds"]
-        for call in each["calls"]
-        if call["role"] != "distill"
-    }
+def _stored(site: Site, address: str) -> dict[str, str]:
+    """Return every draft's text as the database has it."""
+    calls = [(lane, call) for lane in site.lanes(address) for each in lane["rounds"] for call in each["calls"]]
+    return {f"{lane['id']} {call['key']}": call["text"] for lane, call in calls if call["role"] != "distill"}
 
 
-def _wait_for_end(page) -> None:
-    expect(page.locator("[data-run-chip]").last).to_contain_text(re.compile("Finished|Failed|Stopped"), timeout=30_000)
+def _chip(page: Page) -> Locator:
+    return page.locator("[data-run-chip]").last
+
+
+def _wait_for_end(page: Page) -> None:
+    expect(_chip(page)).to_have_text(re.compile("Finished|Failed|Stopped"), timeout=60_000)
+
+
+def _wait_for_words(card: Locator) -> str:
+    """Return the first words that a card shows."""
+    expect(card).to_have_attribute("data-state", "streaming", timeout=30_000)
+    return card.locator(".draft-card__tail").inner_text()
 
 
 def test_drafts_stream_and_lanes_are_judged(live_site, new_viewer):
     live_site.model_server.script(SLOW)
-    address = live_site.start("direct", {"strategy": "self_consistency", "params": {"drafts": 4}})
+    address = live_site.start("direct", VOTES)
     page = new_viewer().page
 
     page.goto(address)
-    card = page.locator(".lane").first.locator("[data-call]").first
-    expect(card).to_have_attribute("data-state", "streaming", timeout=15_000)
-    early = card.locator(".draft-card__tail").text_content()
+    card = page.locator(".lane").first.locator("[data-call]")
+    early = _wait_for_words(card)
+    expect(card.locator(".draft-card__tail")).not_to_have_text(early)
     _wait_for_end(page)
 
-    assert early
-    assert early in card.locator(".draft-card__tail").text_content()
     expect(page.locator(".lane .verdict--right")).to_have_count(2)
+    expect(page.locator(".histogram li[data-lead]")).to_have_text(re.compile(r"^42\s*4$"))
     assert _texts(page) == _stored(live_site, address)
+
+
+def test_a_reload_in_the_middle_shows_the_same_text(live_site, new_viewer):
+    live_site.model_server.script(SLOW)
+    address = live_site.start("direct")
+    page = new_viewer().page
+    page.goto(address)
+    card = page.locator("[data-call]")
+    _wait_for_words(card)
+    card.click()
+    before = page.locator("#sheet-body").inner_text()
+
+    page.reload()
+    card.click()
+
+    expect(page.locator("#sheet-body")).to_contain_text(" ".join(before.split()))
+
+
+def test_a_second_viewer_and_a_late_one_see_what_is_stored(live_site, new_viewer):
+    live_site.model_server.script(SLOW)
+    address = live_site.start("direct", DISTILLING)
+    first, second, late = (new_viewer().page for _ in range(3))
+
+    first.goto(address)
+    _wait_for_words(first.locator("[data-call]").first)
+    second.goto(address)
+    _wait_for_end(first)
+    _wait_for_end(second)
+    late.goto(address)
+    _wait_for_end(late)
+
+    stored = _stored(live_site, address)
+    assert [_texts(page) for page in (first, second, late)] == [stored, stored, stored]
+    workspaces = [page.locator(".workspace__text").text_content() for page in (first, second, late)]
+    assert workspaces[0]
+    assert workspaces == [workspaces[0]] * 3
+
+
+def test_hostile_text_is_shown_as_text(live_site, new_viewer):
+    live_site.model_server.script(Rule(replies=(HOSTILE,)))
+    address = live_site.start("direct", {"strategy": "sequential_refinement", "params": {"rounds": 2}})
+    page = new_viewer().page
+
+    page.goto(address)
+    _wait_for_end(page)
+    page.locator("[data-call]").first.click()
+    expect(page.locator("#sheet-body .prose")).to_contain_text("<script>window.hacked = true</script>")
+    page.keyboard.press("Escape")
+
+    assert _texts(page) == _stored(live_site, address)
+    assert page.evaluate("window.hacked") is None
+    assert page.locator("main :is(img, iframe, a[href^='javascript'])").count() == 0
+
+
+def test_nothing_moves_while_text_streams(live_site, new_viewer):
+    long_words = " ".join(["overflowing" * 12, "short"] * 12)
+    live_site.model_server.script(Rule(replies=(long_words + r" \boxed{42}",), tokens_per_second=12))
+    address = live_site.start("direct", VOTES, {"strategy": "parallel_distill_refine", "params": {"widths": [4, 2]}})
+    page = new_viewer().page
+    page.goto(address)
+    for card in page.locator("[data-call]").all():
+        _wait_for_words(card)
+    expect(page.locator("[data-call]")).to_have_count(9)
+
+    before = _boxes(page)
+    early = page.locator(".draft-card__tail").all_inner_texts()
+    expect(page.locator(".draft-card__tail").first).not_to_have_text(early[0])
+    page.wait_for_function("early => [...document.querySelectorAll('.draft-card__tail')].every((e, i) => e.innerText !== early[i])", arg=early)  # fmt: skip
+
+    assert page.locator("[data-call][data-state=streaming]").count() == 9, "the text must still be streaming"
+    assert _boxes(page) == before
+
+
+def _boxes(page: Page) -> Any:
+    """Return place and size of everything that must keep them."""
+    names = ".lane, .lane__head, .lane__title, .lane__answer, .lane__ledger, .ledger-bar, .round, .round__head, .histogram, [data-call], .draft-card__tail, .rounds, .run-head, .vital, .tool-bar, .status-line"
+    return page.evaluate(
+        """names => [...document.querySelectorAll(names)].map((element) => {
+            const { x, y, height } = element.getBoundingClientRect();
+            return [element.className, x, y, height];
+        })""",
+        names,
+    )
+
+
+def test_a_lost_connection_is_told_and_mended(live_site, new_viewer):
+    live_site.model_server.script(SLOW)
+    address = live_site.start("direct")
+    page = new_viewer(may_complain=["ERR_FAILED", "Failed to load resource"]).page
+    sockets: list[WebSocketRoute] = []
+    page.route_web_socket(re.compile("/ws/runs/"), lambda socket: (sockets.append(socket), socket.connect_to_server()))
+    page.goto(address)
+    _wait_for_words(page.locator("[data-call]"))
+
+    page.route("**/snapshot*", lambda route: route.abort())
+    sockets[-1].close(code=1012)
+    expect(page.locator("#connection")).to_be_visible(timeout=15_000)
+    page.unroute("**/snapshot*")
+
+    expect(page.locator("#connection")).to_be_hidden(timeout=30_000)
+    _wait_for_end(page)
+    assert len(sockets) > 1
+    assert _texts(page) == _stored(live_site, address)
+
+
+def test_a_lost_frame_is_noticed_and_mended(live_site, new_viewer):
+    live_site.model_server.script(SLOW)
+    address = live_site.start("direct")
+    page = new_viewer().page
+    snapshots: list[str] = []
+    page.on("request", lambda request: snapshots.append(request.url) if "/snapshot" in request.url else None)
+    page.route_web_socket(re.compile("/ws/runs/"), _drop_third_frame)
+    page.goto(address)
+    _wait_for_words(page.locator("[data-call]"))
+    page.locator("[data-call]").click()
+    page.get_by_role("tab", name="As written").click()
+    page.wait_for_function("document.querySelector('#sheet-body pre').textContent.length > 150")
+
+    shown = page.locator("#sheet-body pre").text_content() or ""
+
+    assert SLOW.replies[0].startswith(shown)
+    assert len(snapshots) > 1
+
+
+def _drop_third_frame(socket: WebSocketRoute) -> None:
+    frames: list[Any] = []
+    server = socket.connect_to_server()
+
+    def pass_on(message: Any) -> None:
+        frames.append(message)
+        if len(frames) != 3:
+            socket.send(message)
+
+    server.on_message(pass_on)
+
+
+def test_a_lane_that_fails_says_why_and_its_neighbour_goes_on(live_site, new_viewer):
+    refused = Rule(match="Your previous solution", fault="status", status=400)
+    live_site.model_server.script(refused, FAST)
+    address = live_site.start("direct", {"strategy": "sequential_refinement", "params": {"rounds": 2}})
+    page = new_viewer().page
+
+    page.goto(address)
+    _wait_for_end(page)
+
+    expect(page.locator(".lane").first.locator(".verdict")).to_have_text("Right")
+    expect(page.locator(".lane").last.locator(".chip")).to_have_text(re.compile("Failed|Done"))
+    expect(page.locator("[data-call][data-state=failed]")).to_have_count(1)
+
+
+def test_stop_asks_once_and_keeps_what_was_written(live_site, new_viewer):
+    live_site.model_server.script(SLOW)
+    address = live_site.start("direct")
+    page = new_viewer().page
+    page.goto(address)
+    _wait_for_words(page.locator("[data-call]"))
+
+    page.get_by_role("button", name="Stop", exact=True).click()
+    expect(page.locator("#stop-dialog")).to_contain_text("are kept")
+    page.get_by_role("button", name="Stop the run").click()
+
+    expect(_chip(page)).to_have_text("Stopped", timeout=30_000)
+    expect(page.locator("[data-call]")).to_have_attribute("data-state", "pruned")
+    assert _texts(page) == _stored(live_site, address)
+    assert all(text.startswith("One by one") for text in _texts(page).values())
+    expect(page.get_by_role("button", name="Continue")).to_be_visible()
+
+
+@pytest.fixture
+def ended(live_site) -> str:
+    """The address of a run that has ended, with votes, workspaces and several rounds."""
+    live_site.model_server.script(FAST)
+    address = live_site.start("direct", VOTES, DISTILLING)
+    while any(lane["status"] in ("queued", "running") for lane in live_site.lanes(address)):
+        time.sleep(0.1)
+    return address
+
+
+def test_the_keys_do_what_the_list_says(ended, new_viewer):
+    page = new_viewer().page
+    page.goto(ended)
+    _wait_for_end(page)
+
+    page.keyboard.press("2")
+    expect(page.locator(".lane").nth(1)).to_have_attribute("data-focus", "")
+    page.keyboard.press("v")
+    expect(page.locator(".histogram")).to_be_focused()
+    page.keyboard.press("]")
+    expect(page.locator(".lane").nth(1).locator("[data-call]").first).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#sheet-title")).to_have_text("Draft 1")
+    page.keyboard.press("]")
+    expect(page.locator("#sheet-title")).to_have_text("Draft 2")
+    page.keyboard.press("Escape")
+    expect(page.locator("#sheet")).to_be_hidden()
+    expect(page.locator(".lane").nth(1).locator("[data-call]").first).to_be_focused()
+    page.keyboard.press("?")
+    expect(page.get_by_role("heading", name="Keys")).to_be_visible()
+
+
+def test_the_sheet_shows_the_request_and_keeps_the_focus(ended, new_viewer):
+    page = new_viewer().page
+    page.goto(ended)
+    _wait_for_end(page)
+
+    page.locator("[data-call]").first.click()
+    page.get_by_role("tab", name="Request").click()
+
+    expect(page.locator("#sheet-body pre")).to_contain_text("What is 6 times 7?")
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement === document.body || !!document.activeElement.closest('#sheet')")
+
+
+def test_timeline_and_result_say_what_it_cost(ended, live_site, new_viewer):
+    page = new_viewer().page
+    page.goto(ended)
+    _wait_for_end(page)
+
+    page.get_by_text("Timeline", exact=True).click()
+    expect(page.locator(".timeline rect.call")).to_have_count(sum(lane["usage"]["calls"] for lane in live_site.lanes(ended)))
+    page.get_by_text("Result", exact=True).click()
+
+    rows = [row.all_inner_texts() for row in (page.locator("tbody tr").nth(place).locator("td") for place in range(3))]
+    usages = [lane["usage"] for lane in live_site.lanes(ended)]
+    assert [[row[2], row[3], row[6]] for row in rows] == [
+        [f"{usage['critical_path_tokens']:,}", f"{usage['total_tokens']:,}", f"{usage['calls']:,}"] for usage in usages
+    ]
+
+
+def test_a_phone_shows_lanes_as_tabs(ended, new_viewer):
+    page = new_viewer(width=390, height=844).page
+    page.goto(ended)
+    _wait_for_end(page)
+
+    page.get_by_role("tab", name=re.compile("SC")).click()
+
+    expect(page.locator(".lane:visible")).to_have_count(1)
+    expect(page.locator(".lane:visible h2")).to_have_text("Self-consistency")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_dark_follows_the_system_and_the_switch_is_remembered(ended, new_viewer):
+    page = new_viewer(dark=True).page
+    page.goto(ended)
+    dark = page.evaluate("getComputedStyle(document.body).backgroundColor")
+
+    page.get_by_role("button", name="Theme: system").click()
+    page.reload()
+
+    light = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert (dark, light) == ("rgb(16, 17, 20)", "rgb(247, 247, 245)")

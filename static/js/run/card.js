@@ -10,6 +10,8 @@ import { capital, full, short } from "../lib/format.js";
 
 export const SOLUTION_ROLES = new Set(["draft", "refine"]);
 const TAIL = { small: 120, medium: 400, large: 1600, pip: 0 };
+/** What a shape says that the words beside it do not. */
+const SPOKEN = /** @type {Record<string, string>} */ ({ right: "right,", wrong: "wrong,", done: "done," });
 const RULED = new Set(["right", "wrong", "unreadable"]);
 
 /** Return the state of a call as people see it: its shape, and a word. @param {Call} call */
@@ -50,9 +52,10 @@ export function newCard(name, number) {
   const nameText = el("span", { class: "draft-card__name" });
   const answer = el("span", { class: "draft-card__answer clip" });
   const tokens = el("span", { class: "draft-card__tokens" });
-  const tail = el("span", { class: "draft-card__tail" }, el("span"));
-  const progress = el("span", { class: "draft-card__progress" }, el("i"));
-  const root = el("button", { type: "button", class: "draft-card" }, el("span", { class: "draft-card__head" }, glyph, nameText, answer, tokens), tail, progress);
+  const spoken = el("span", { class: "visually-hidden" });
+  const tail = el("span", { class: "draft-card__tail", "aria-hidden": "true" }, el("span"));
+  const progress = el("span", { class: "draft-card__progress", "aria-hidden": "true" }, el("i"));
+  const root = el("button", { type: "button", class: "draft-card" }, el("span", { class: "draft-card__head" }, glyph, nameText, spoken, answer, tokens), tail, progress);
   /** @type {Size} */
   let size = "small";
 
@@ -74,7 +77,7 @@ export function newCard(name, number) {
     setText(tokens, isLive ? `${full(call.tokens)} of ${full(call.maxTokens)}` : short(call.tokens));
     if (size !== "pip") paintTail(call);
     setProperty(/** @type {HTMLElement} */ (progress.firstChild), "--p", `${Math.min(100, (100 * call.tokens) / call.maxTokens).toFixed(1)}%`);
-    if (call.state !== "running" || !root.hasAttribute("aria-label")) setAttribute(root, "aria-label", describe(call, name, word || state));
+    setText(spoken, word ? (SPOKEN[state] ?? "") : state);
   }
 
   /** @param {Call} call */
@@ -105,6 +108,3 @@ function ownWords(call) {
   if (call.state === "running" && !call.tokens) return call.retries ? `Asked again, try ${call.retries + 1}.` : "Waits for the first token.";
   return "";
 }
-
-/** @param {Call} call @param {string} name @param {string} word */
-const describe = (call, name, word) => (call.state === "running" ? `${name}, being written. Open` : `${name}, ${word}, ${full(call.tokens)} tokens. Open`);
