@@ -12,12 +12,16 @@ LONGEST = 2_000
 
 _TAIL = 8_192
 _BRACES = re.compile(r"\\.|[{}]", re.DOTALL)
+_PLACEHOLDERS = frozenset(
+    {"", "...", "…", "\\ldots", "\\dots", "answer", "your answer", "final answer"}
+)  # echoes of us
 _LONGEST_SENTENCE = 100
 _LINE = re.compile(
     r".*\banswers?(?: to [\w ]{1,60}?)?[*_ \t]{0,4}(?:(?P<colon>(?:is|are)?[ \t]?[:=])|(?P<verb>is|are)\b)"
     r"[*_ \t]{0,4}(?P<rest>.*)",
     re.I,
 )
+_EMPTY_BOX = re.compile(r"\\?boxed\{\s{0,8}(?:\.{3}|…)?\s{0,8}\}")
 _SENTENCE_END = re.compile(r"[.;!](?=\s|$)")
 
 _SPELLINGS = {
@@ -59,8 +63,8 @@ def extract_answer(text: str) -> str | None:
     r"""Return the final answer that a text gives, or None.
 
     Looks behind the thinking only. Takes the last complete, filled `\boxed{…}` or `\fbox{…}`; else the last
-    `<answer>…</answer>`; else the last line like `Answer: …` or `The answer is …`. A box that never closes is not
-    an answer.
+    `<answer>…</answer>`; else the last line like `Answer: …` or `The answer is …`. A box that never closes is no
+    answer, nor is one that echoes the prompt, such as `\boxed{...}`.
 
     >>> extract_answer("first \\boxed{1}, then \\boxed{\\frac{1}{2}}")
     '\\frac{1}{2}'
@@ -73,11 +77,11 @@ def extract_answer(text: str) -> str | None:
 
 
 def _last_box(text: str) -> str | None:
-    """Return what stands in the complete box that opens last, leaving out empty and endless ones."""
+    """Return what stands in the complete box that opens last and holds something."""
     last, opened_last = None, -1
     for start, end in _boxes(text):
-        inside = text[start:end].strip()
-        if start > opened_last and inside and len(inside) <= LONGEST:
+        inside = text[start:end].strip() if end - start <= LONGEST else ""
+        if start > opened_last and inside.lower() not in _PLACEHOLDERS:
             last, opened_last = inside, start
     return last
 
@@ -99,21 +103,28 @@ def _last_tag(tail: str) -> str | None:
     end = tail.rfind("</answer>")
     start = tail.rfind("<answer>", 0, max(end, 0))
     inside = tail[start + len("<answer>") : end].strip() if start >= 0 else ""
-    return inside if 0 < len(inside) <= LONGEST else None
+    return inside if len(inside) <= LONGEST and inside.lower() not in _PLACEHOLDERS else None
 
 
 def _last_line(tail: str) -> str | None:
     below = ""
     for line in reversed(tail.splitlines()):
         if match := _LINE.match(line):
-            rest = match["rest"] if match["rest"].strip(" *_\t") else below * bool(match["colon"])
+            rest, limit = _unbox(match["rest"]), LONGEST
             if match["verb"]:
-                rest = _SENTENCE_END.split(rest, maxsplit=1)[0]
-            found = rest.strip().strip("*_").rstrip(".").strip()
-            if 0 < len(found) <= (_LONGEST_SENTENCE if match["verb"] else LONGEST):
+                rest, limit = _SENTENCE_END.split(rest, maxsplit=1)[0], _LONGEST_SENTENCE
+            elif not rest:
+                rest, limit = _unbox(below), _LONGEST_SENTENCE
+            found = rest.strip(" \t*_\"'“”").rstrip(".").strip()
+            if len(found) <= limit and found.lower() not in _PLACEHOLDERS:
                 return found
         below = line if line.strip() else below
     return None
+
+
+def _unbox(line: str) -> str:
+    r"""Drop boxes that were left empty, as in `The answer is \boxed{} 42`, and marks around the rest."""
+    return _EMPTY_BOX.sub("", line).strip(" \t*_")
 
 
 def normalize_answer(answer: str) -> str:
@@ -135,7 +146,7 @@ def normalize_answer(answer: str) -> str:
 def _undress(text: str) -> str:
     """Take one layer off; every rule shortens the text or spaces a comma, so this comes to an end."""
     text = _SPELLING.sub(lambda match: _SPELLINGS[match[0]], " ".join(text.split()))
-    text = text.removeprefix("\\$").strip("$€£`* ").removesuffix("\\$").rstrip(".").strip()
+    text = text.removeprefix("\\$").strip('$€£`*"“” ').removesuffix("\\$").rstrip(".").strip()
     if wrapped := _WRAPPED.fullmatch(text):
         text = wrapped[1] or wrapped[2] or ""
     text = _MARKS.sub("", _BRACKET.sub("", _OPERATOR.sub(r"\1", text)))

@@ -38,6 +38,11 @@ from workers.core.answers import (
         pytest.param(r"\boxed{5", None, id="a box that never closes"),
         pytest.param(r"\boxed{4}. I wrote it inside \boxed{}.", "4", id="an empty box after a full one"),
         pytest.param(r"\boxed{  }", None, id="an empty box"),
+        pytest.param(r"\boxed{4}, as asked in \boxed{...}", "4", id="a box that echoes the prompt"),
+        pytest.param(r"The answer is \boxed{} Tokyo.", "Tokyo", id="an answer beside its box"),
+        pytest.param(r"The answer is \boxed{...}.", None, id="a sentence that echoes the prompt"),
+        pytest.param('The sentence will be "The answer is Japan."', "Japan", id="a sentence in quotes"),
+        pytest.param("The final answer is:\n" + "I am here to help. " * 9, None, id="prose below a line"),
         pytest.param(r"Answer: 3 or \boxed{4}", "4", id="a box beats a line"),
         pytest.param("<answer> 12 </answer>", "12", id="a tag"),
         pytest.param("<answer>x < 5</answer>", "x < 5", id="a sign in a tag"),
@@ -134,7 +139,8 @@ def test_thinking_is_dropped():
 @pytest.mark.parametrize(
     ("answer", "spelling"),
     [
-        ("42.", "42"), ("$42$", "42"), ("**42**", "42"), ("`42`", "42"), (r"\(42\)", "42"), (r"\[42\]", "42"),
+        ("42.", "42"), ("$42$", "42"), ('"Rome."', "Rome"), ("**42**", "42"), ("`42`", "42"),
+        (r"\(42\)", "42"), (r"\[42\]", "42"),
         ("042", "42"), ("+42", "42"), ("-0", "0"), ("-042", "-42"), ("−42", "-42"),
         ("1,200", "1200"), ("1{,}200", "1200"), (r"1\,200", "1200"), ("1,234,567.5", "1234567.5"), ("12,34", "12, 34"),
         ("$1,200", "1200"), (r"\$5", "5"), ("€5", "5"), ("5 dollars", "5"), ("12 apples", "12"), ("5 km/h", "5"),
