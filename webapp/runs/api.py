@@ -1,7 +1,10 @@
 """Runs, for programs: JSON in, JSON out."""
 
+import random
 from typing import Any
 
+from asgiref.sync import async_to_sync
+from django.db import transaction
 from django.http import HttpRequest, QueryDict
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
@@ -10,9 +13,12 @@ from ninja.errors import HttpError
 from pydantic import ConfigDict, Field
 
 from webapp.problems.models import Problem
-from webapp.runs import launching, models_on_server
+from webapp.runs import launching, models_on_server, previews
 from webapp.runs.forms import ProblemForm
-from webapp.runs.models import Call, Event, Lane, Run
+from webapp.runs.models import Call, Event, Lane, Recipe, Run
+from workers.core.estimate import estimate_cost
+from workers.core.values import Sampling
+from workers.strategies import catalog
 
 router = Router(tags=["runs"])
 MOST_EVENTS = 1000
@@ -149,6 +155,7 @@ class FactsOut(Schema):
 
 
 @router.post("", response={201: RunBrief}, summary="Start a run")
+@transaction.atomic
 def start(request: HttpRequest, body: RunIn) -> Status[RunBrief]:
     """Start a comparison of the recipes on one problem; answers once it is stored."""
     specs = [
@@ -156,9 +163,9 @@ def start(request: HttpRequest, body: RunIn) -> Status[RunBrief]:
         for recipe in body.recipes
     ]
     try:
-        for spec in specs:
-            launching.check_recipe(spec)
         problem = _problem(body.problem)
+        for spec in specs:
+            _check_cost(launching.check_recipe(spec), problem.question)
         run = launching.start_run(
             problems=[problem], recipes=specs, seed=body.seed,
             budget_tokens=body.budget.total_tokens, budget_seconds=body.budget.seconds,
@@ -180,6 +187,17 @@ def _model(name: str) -> str:
     if name and name not in names:
         raise HttpError(422, f"The model server has no model '{name}'; it has {', '.join(names)}.")
     return name or names[0]
+
+
+def _check_cost(recipe: Recipe, question: str) -> None:
+    strategy = catalog()[recipe.strategy]
+    estimate = async_to_sync(estimate_cost)(
+        strategy, strategy.params.model_validate(recipe.params), question=question,
+        sampling=Sampling.model_validate(recipe.sampling), random=random.Random(0),
+        most_calls=previews.MOST_CALLS, most_tokens=previews.MOST_TOKENS,
+    )  # fmt: skip
+    if fault := previews.too_much(estimate):
+        raise HttpError(422, f"{recipe.strategy}: {fault}")
 
 
 def _problem(given: ProblemIn) -> Problem:

@@ -104,19 +104,7 @@ def start_run(  # noqa: PLR0913  # keywords only; each is a field of the form
         raise ValueError("A run needs at least one problem, one strategy and one repeat.")
     if lanes > MAX_LANES:
         raise ValueError(f"This run would have {lanes:,} lanes; the most is {MAX_LANES:,}.")
-    columns = [check_recipe(spec) for spec in recipes]
-    for recipe in columns:
-        if recipe._state.adding:
-            kept, _ = Recipe.objects.get_or_create(
-                fingerprint=recipe.fingerprint,
-                defaults={
-                    "strategy": recipe.strategy,
-                    "params": recipe.params,
-                    "model": recipe.model,
-                    "sampling": recipe.sampling,
-                },
-            )
-            recipe.pk = kept.pk
+    columns = [_keep(check_recipe(spec)) for spec in recipes]
     run = Run.objects.create(
         title=(title or problems[0].question)[:200],
         suite=suite,
@@ -136,6 +124,15 @@ def start_run(  # noqa: PLR0913  # keywords only; each is a field of the form
     )
     transaction.on_commit(lambda: ask_for_work(run=run))
     return run
+
+
+def _keep(recipe: Recipe) -> Recipe:
+    """Return the stored recipe, stored now if it is new; somebody else may store the same at this moment."""
+    if not recipe._state.adding:
+        return recipe
+    names = ("strategy", "params", "model", "sampling")
+    values = {name: getattr(recipe, name) for name in names}
+    return Recipe.objects.get_or_create(fingerprint=recipe.fingerprint, defaults=values)[0]
 
 
 def ask_for_work(*, run: Run) -> None:

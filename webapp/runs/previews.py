@@ -2,15 +2,17 @@
 
 import asyncio
 import random
+from functools import lru_cache
 from typing import NamedTuple
 
-from webapp.runs.forms import Card, ComparisonForm
+from webapp.runs.forms import MOST_QUESTION_BYTES, Card, ComparisonForm
+from workers import strategies
 from workers.core.estimate import Estimate, estimate_cost
 from workers.core.values import Sampling
 
 MOST_CALLS = 256
 """Calls that one lane of a comparison may make."""
-MOST_TOKENS = 20_000_000
+MOST_TOKENS = 10_000_000
 """Where the preview stops counting."""
 
 
@@ -69,20 +71,29 @@ def _preview_lane(form: ComparisonForm, card: Card) -> LanePreview:
     if params is None or sampling is None or not card.own.is_valid():
         return LanePreview(card, "", None, "Correct the settings to see the cost.")
     own = Sampling.model_validate({**sampling.model_dump(), **card.own.values})
-    estimate = asyncio.run(
-        estimate_cost(
-            card.strategy, params, question=form.problem.data.get("question", "")[:65_536],
-            sampling=own, random=random.Random(0), most_calls=MOST_CALLS, most_tokens=MOST_TOKENS,
-        )
-    )  # fmt: skip
-    error = _too_much(estimate)
+    size = len(form.problem.data.get("question", "").encode("utf-8", "replace"))
+    estimate = _estimate(card.strategy.slug, params.model_dump_json(), own, min(size, MOST_QUESTION_BYTES))
+    error = too_much(estimate)
     if error and error not in card.errors:
         card.errors.append(error)
     warning = "" if error else _too_long(estimate, form.context_of(card))
     return LanePreview(card, card.strategy.describe(params), None if error else estimate, error, warning)
 
 
-def _too_much(estimate: Estimate) -> str:
+@lru_cache(maxsize=1_024)
+def _estimate(slug: str, params: str, sampling: Sampling, question_bytes: int) -> Estimate:
+    """Return the cost of a recipe on a question of some size; what the question says changes nothing."""
+    strategy = strategies.catalog()[slug]
+    return asyncio.run(
+        estimate_cost(
+            strategy, strategy.params.model_validate_json(params), question="x" * question_bytes, sampling=sampling,
+            random=random.Random(0), most_calls=MOST_CALLS, most_tokens=MOST_TOKENS,
+        )
+    )  # fmt: skip
+
+
+def too_much(estimate: Estimate) -> str:
+    """Say that an estimate made with these limits went beyond them, or return nothing."""
     if estimate.is_cut and estimate.calls > MOST_CALLS:
         return f"These settings ask for more than {MOST_CALLS} calls, which is the most of one lane. Ask for fewer."
     if estimate.is_cut:

@@ -1,7 +1,7 @@
 """Start runs and play their lanes with a scripted model, through the real database and Redis."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -44,6 +44,13 @@ def lane_ids(run: Run) -> list[int]:
 def scripted(replies: Mapping[str, Sequence[str]] = SIX_SEVENS, **options: Any) -> ScriptedModel:
     """Return a model that answers 42 to everything, unless told otherwise."""
     return ScriptedModel(replies, **options)
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Let other tasks run until `condition` holds; it depends on several of them."""
+    async with asyncio.timeout(20):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
 
 
 async def work(run: Run, ids: Sequence[int], model: Model) -> None:

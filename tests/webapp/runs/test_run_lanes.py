@@ -6,7 +6,7 @@ import pytest
 from django.db import connections
 from django.db.models import Sum
 
-from tests.webapp.runs.playing import lane_ids, make_run, play, scripted, work
+from tests.webapp.runs.playing import lane_ids, make_run, play, scripted, until, work
 from webapp.runs import claiming, recording
 from webapp.runs.launching import cancel_run, continue_run
 from webapp.runs.models import Call, Event, Lane, Run, Status
@@ -72,8 +72,7 @@ def test_a_lane_that_was_left_behind_asks_no_finished_call_again() -> None:
 
     async def die_in_the_third_call() -> None:
         crew = asyncio.create_task(work(run, [lane_id], first))
-        while len(first.asked) < 3:
-            await asyncio.sleep(0.01)
+        await until(lambda: len(first.asked) == 3)
         await asyncio.sleep(0.2)  # the facts of the second call are on their way
         crew.cancel()
         await asyncio.wait([crew])
@@ -123,7 +122,7 @@ def test_facts_that_come_twice_change_nothing() -> None:
 
 def test_stopping_keeps_the_best_answer_and_ends_waiting_lanes() -> None:
     run = make_run(("sequential_refinement", {"rounds": 3}), "direct")
-    slow, waiting = lane_ids(run)
+    slow, _ = lane_ids(run)
     model = scripted(pauses=["refine-2"])
 
     def stop() -> None:
@@ -132,8 +131,7 @@ def test_stopping_keeps_the_best_answer_and_ends_waiting_lanes() -> None:
 
     async def stop_in_the_third_call() -> None:
         crew = asyncio.create_task(work(run, [slow], model))
-        while len(model.asked) < 3:
-            await asyncio.sleep(0.01)
+        await until(lambda: len(model.asked) == 3)
         await asyncio.to_thread(stop)
         await crew
 

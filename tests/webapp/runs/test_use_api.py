@@ -9,9 +9,11 @@ from pytest_django import Settings
 from tests.fixtures_model_server import ModelServer
 from tests.webapp.runs.playing import make_run, play
 from webapp import settings as site
+from webapp.problems.models import Problem
 from webapp.runs.models import Lane, Run
 
 pytestmark = pytest.mark.django_db(transaction=True)
+VAST = {"strategy": "self_consistency", "params": {"drafts": 256}, "sampling": {"max_tokens": 131_072}}
 PROBLEM = {"question": "What is 6 times 7?", "answer": "42", "grader": "number"}
 
 
@@ -39,9 +41,7 @@ def test_a_run_is_created_with_a_lane_for_each_recipe(client: Client) -> None:
         "id": run.id,
         "url": f"http://testserver/r/{run.id}/",
         "status": "queued",
-        "lanes": [
-            {"id": lane.pk, "strategy": lane.recipe.strategy, "status": "queued"} for lane in run.lanes.all()
-        ],
+        "lanes": [{"id": lane.pk, "strategy": lane.recipe.strategy, "status": "queued"} for lane in run.lanes.all()],
     }
     assert [lane["strategy"] for lane in body["lanes"]] == ["direct", "self_consistency"]
 
@@ -89,6 +89,7 @@ def test_a_stopped_run_says_so(client: Client) -> None:
         ({"recipes": [{"strategy": "self_consistency", "params": {"drafts": 10_000}}]}, "params.drafts"),
         ({"recipes": [{"strategy": "direct", "sampling": {"temperature": 9}}]}, "sampling.temperature"),
         ({"recipes": [{"strategy": "direct", "model": "gpt-9"}]}, "no model 'gpt-9'; it has scripted"),
+        ({"recipes": [VAST]}, "more than 20,000,000 tokens"),
         ({"recipes": []}, "recipes"),
         ({"problem": {"question": " "}}, "Write a problem"),
         ({"problem": {"question": "x" * 70_000}}, "the most is 65,536"),
@@ -107,6 +108,7 @@ def test_nonsense_is_refused_in_words_and_starts_nothing(client: Client, changes
     assert status == 422
     assert words in str(body["detail"])
     assert not Run.objects.exists()
+    assert not Problem.objects.exists()
 
 
 def test_a_server_that_is_down_is_said_before_anything_starts(client: Client, settings: Settings) -> None:

@@ -10,7 +10,7 @@ from django.db import connections
 from django.test import Client
 from redis.asyncio import Redis
 
-from tests.webapp.runs.playing import lane_ids, make_run, play, scripted, work
+from tests.webapp.runs.playing import lane_ids, make_run, play, scripted, until, work
 from tests.webapp.runs.sockets import Socket
 from webapp.runs.models import Run
 from webapp.runs.recording import redis_now
@@ -163,8 +163,7 @@ def test_a_late_viewer_gets_the_text_that_is_still_being_written() -> None:
 
     async def look_in_the_middle() -> list[Frame]:
         crew = asyncio.create_task(work(run, await asyncio.to_thread(_ids_of, run), model))
-        while not model.asked:
-            await asyncio.sleep(0.01)
+        await until(lambda: model.asked)
         await asyncio.sleep(0.4)
         events = await asyncio.to_thread(_snapshot_of, run)
         crew.cancel()
