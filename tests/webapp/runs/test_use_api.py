@@ -89,7 +89,7 @@ def test_a_stopped_run_says_so(client: Client) -> None:
         ({"recipes": [{"strategy": "self_consistency", "params": {"drafts": 10_000}}]}, "params.drafts"),
         ({"recipes": [{"strategy": "direct", "sampling": {"temperature": 9}}]}, "sampling.temperature"),
         ({"recipes": [{"strategy": "direct", "model": "gpt-9"}]}, "no model 'gpt-9'; it has scripted"),
-        ({"recipes": [VAST]}, "more than 20,000,000 tokens"),
+        ({"recipes": [VAST]}, "may use more than"),
         ({"recipes": []}, "recipes"),
         ({"problem": {"question": " "}}, "Write a problem"),
         ({"problem": {"question": "x" * 70_000}}, "the most is 65,536"),
