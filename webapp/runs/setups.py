@@ -61,8 +61,14 @@ def pick_strategies(texts: QueryDict, slugs: Iterable[str]) -> None:
     texts.setlist("pick", numbers)
 
 
-def complete_cards(texts: QueryDict) -> None:
-    """Give every strategy that has no card one at the end."""
+def complete(texts: QueryDict) -> None:
+    """Fill in what is missing: fields that are newer than the texts, and a card for every strategy that has none."""
+    _fill(texts, write_texts(Sampling(), "sampling"))
+    _fill(texts, write_texts(Budget(), "budget"))
+    for number in card_numbers(texts):
+        strategy = strategies.catalog().get(str(texts.get(f"lane-{number}-strategy")))
+        if strategy:
+            _fill(texts, default_texts(strategy, number))
     shown = {texts.get(f"lane-{number}-strategy") for number in card_numbers(texts)}
     for slug in strategies.catalog():
         if slug not in shown:
@@ -124,6 +130,11 @@ def _clear_cards(texts: QueryDict) -> None:
 
 def _free_number(texts: QueryDict) -> str:
     return str(1 + max((int(number) for number in card_numbers(texts)), default=0))
+
+
+def _fill(texts: QueryDict, values: dict[str, str]) -> None:
+    """Write what has no text yet; a box that is not ticked sends none, so boxes stay."""
+    _write(texts, {name: text for name, text in values.items() if name not in texts and text not in ("true", "false")})
 
 
 def _write(texts: QueryDict, values: dict[str, str]) -> None:

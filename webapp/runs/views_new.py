@@ -1,11 +1,12 @@
 """The page of a new comparison, and the parts of it that follow every change."""
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from webapp.problems.models import Problem
+from webapp.problems.models import Problem, SuitePlace
 from webapp.runs import setups
 from webapp.runs.forms import MOST_LANES, ComparisonForm, ProblemForm
 from webapp.runs.launching import start_run
@@ -30,7 +31,7 @@ def new_run(request: HttpRequest) -> HttpResponse:
         _change(texts, do)
         return _show(request, texts)
     served, fault = _served_models()
-    setups.complete_cards(texts)
+    setups.complete(texts)
     form = ComparisonForm(texts, served)
     preview(form)  # finds the lanes that ask for too much
     if fault:
@@ -73,11 +74,11 @@ def _opening_texts(request: HttpRequest) -> QueryDict:
     elif remembered and "fresh" not in asked:
         texts = QueryDict(remembered, mutable=True)
         setups.put_picked_first(texts)
+        _forget_missing_model(texts)
     else:
         texts = setups.default_setup()
     if "problem" in asked:
-        number = asked["problem"] if asked["problem"].isdecimal() else 0
-        setups.put_problem(texts, get_object_or_404(Problem, pk=number))
+        setups.put_problem(texts, _suite_problem(asked["problem"]))
     if asked.get("strategies"):
         setups.pick_strategies(texts, asked["strategies"].split(","))
     return texts
@@ -90,9 +91,22 @@ def _change(texts: QueryDict, do: str) -> None:
         setups.add_card(texts, target)
     elif verb == "drop":
         setups.drop_card(texts, target)
-    elif verb == "take" and target.isdecimal():
-        setups.put_problem(texts, get_object_or_404(Problem, pk=target))
+    elif verb == "take":
+        setups.put_problem(texts, _suite_problem(target))
         texts["source"] = "write"
+
+
+def _suite_problem(number: str) -> Problem:
+    """Return a problem of a suite; one that somebody typed is known only to those who have the link of its run."""
+    in_a_suite = Problem.objects.filter(Exists(SuitePlace.objects.filter(problem=OuterRef("pk"))))
+    return get_object_or_404(in_a_suite, pk=number if number.isdecimal() and len(number) < 18 else 0)
+
+
+def _forget_missing_model(texts: QueryDict) -> None:
+    """Let a remembered model go that the server no longer has."""
+    served, _ = _served_models()
+    if served and texts.get("model") not in {model.name for model in served}:
+        texts["model"] = ""
 
 
 def _show(
@@ -100,7 +114,7 @@ def _show(
 ) -> HttpResponse:
     served, fault = _served_models()
     if form is None:
-        setups.complete_cards(texts)
+        setups.complete(texts)
         form = ComparisonForm(texts, served)
     context = {
         "form": form,
