@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from workers.backends.scripted import ScriptedModel
@@ -208,7 +208,6 @@ async def test_a_workspace_that_is_too_long_keeps_its_end_and_says_so():
 
 
 @given(text=st.text("abc 🙂é\n", max_size=300), limit=st.integers(1, 40))
-@settings(deadline=None)
 async def test_a_shortened_text_fits_and_is_an_end(text: str, limit: int):
     lane, _, _ = make_lane()
 

@@ -81,7 +81,7 @@ async def test_direct_costs_one_call():
 
 
 @given(drafts=st.integers(1, 256))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 async def test_self_consistency_costs_its_drafts(drafts: int):
     cost = await estimate(SC, drafts=drafts)
 
@@ -90,7 +90,7 @@ async def test_self_consistency_costs_its_drafts(drafts: int):
 
 
 @given(rounds=st.integers(1, 32), error_analysis=st.booleans(), patience=st.integers(0, 31))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 async def test_sequential_refinement_costs_its_rounds(rounds: int, error_analysis: bool, patience: int):
     cost = await estimate(SR, rounds=rounds, error_analysis=error_analysis, patience=patience)
 
@@ -104,7 +104,7 @@ async def test_sequential_refinement_costs_its_rounds(rounds: int, error_analysi
     distiller=st.sampled_from(["global_summary", "shared_topk", "per_sample_topk", "random_k", "identity"]),
     top_k=st.integers(1, 6),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 async def test_pdr_costs_its_drafts_and_what_distills_them(widths: tuple[int, ...], distiller: str, top_k: int):
     cost = await estimate(PDR, widths=widths, distiller=distiller, top_k=top_k)
 

@@ -73,7 +73,7 @@ async def test_another_seed_shows_the_drafts_in_another_order(distiller: Distill
 
 @every_distiller
 @given(data=st.data())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 async def test_no_workspace_passes_its_limit(distiller: DistillerName, data: st.DataObject):
     params = {
         "widths": (*data.draw(st.lists(st.integers(1, 6), max_size=2)), 1),
@@ -303,7 +303,7 @@ async def test_a_failed_draft_is_missing_from_the_workspace_only():
 
 
 @given(drafts=st.integers(1, 8), top_k=st.integers(1, 6), seed=st.integers(0, 5))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 async def test_random_subsets_are_distinct_members_repeatable_by_seed(drafts: int, top_k: int, seed: int):
     params = {"widths": (drafts, 4, 1), "distiller": "random_k", "top_k": top_k}
 
@@ -335,7 +335,7 @@ async def test_more_kept_than_written_keeps_all_once(distiller: DistillerName):
 
 @every_distiller
 @given(widths=st.lists(st.integers(1, 4), max_size=3))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 async def test_the_critical_path_is_all_only_without_width(distiller: DistillerName, widths: list[int]):
     played = await play(PDR, {"widths": (*widths, 1), "distiller": distiller})
 

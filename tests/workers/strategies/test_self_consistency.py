@@ -165,7 +165,7 @@ async def test_every_draft_with_an_answer_is_in_one_bloc(answers: list[str | Non
 
 
 @given(answers=ANSWERS, arrival=st.integers(0, 1_000))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 async def test_arrival_never_changes_the_winner(answers: list[str | None], arrival: int):
     assert await winner_of(*answers) == await winner_of(*answers, arrival=arrival)
 
