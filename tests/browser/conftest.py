@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Dialog, Page, sync_playwright
 
 from tests.fixtures_model_server import ModelServer
 from webapp.local import parts, postgres, redis, site
@@ -64,8 +65,11 @@ class Site:
         """Ask the JSON interface."""
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.address + path, data, {"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=20) as response:
-            return json.load(response)
+        try:
+            with urllib.request.urlopen(request, timeout=20) as response:
+                return json.load(response)
+        except urllib.error.HTTPError as error:
+            raise AssertionError(f"{path}: {error.code} {error.read().decode()}") from error
 
 
 @pytest.fixture(scope="session")
@@ -133,12 +137,16 @@ class Viewer:
         """Requests that left the site."""
         self.page.on("console", lambda message: self._note("console", message.type, message.text))
         self.page.on("pageerror", lambda error: self.complaints.append(f"exception: {error}"))
-        self.page.on("dialog", lambda dialog: (self.complaints.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+        self.page.on("dialog", self._refuse)
         self.page.on("request", lambda request: self._check(request.url))
 
     def _note(self, where: str, kind: str, text: str) -> None:
         if kind in ("error", "warning"):
             self.complaints.append(f"{where}: {text}")
+
+    def _refuse(self, dialog: Dialog) -> None:
+        self.complaints.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
 
     def _check(self, url: str) -> None:
         if not url.startswith(("http://127.0.0.1", "ws://127.0.0.1", "data:", "blob:")):

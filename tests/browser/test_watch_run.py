@@ -10,11 +10,20 @@ from playwright.sync_api import Locator, Page, WebSocketRoute, expect
 from tests.browser.conftest import Site
 from tests.model_server import HOSTILE, Rule
 
-SLOW = Rule(replies=("One by one the words come, so that somebody can watch. " * 6 + r"\boxed{42}",), tokens_per_second=6)
+SLOW = Rule(
+    replies=("One by one the words come, so that somebody can watch. " * 6 + r"\boxed{42}",), tokens_per_second=6
+)
 """Eleven seconds: a busy machine may take some until the page is there."""
 FAST = Rule(right="42")
 VOTES = {"strategy": "self_consistency", "params": {"drafts": 4}}
-DISTILLING = {"strategy": "parallel_distill_refine", "params": {"widths": [4, 1], "workspace_tokens": 64}}
+DISTILLING = {"strategy": "parallel_distill_refine", "params": {"widths": [4, 1], "workspace_tokens": 128}}
+
+
+STILL = (
+    ".lane, .lane__head, .lane__title, .lane__answer, .lane__ledger, .ledger-bar, .rounds, .round, .round__head, "
+    ".histogram, [data-call], .draft-card__tail, .run-head, .vital, .tool-bar, .status-line"
+)
+"""What keeps its place and height while text streams."""
 
 
 def _texts(page: Page) -> dict[str, str]:
@@ -110,7 +119,7 @@ def test_hostile_text_is_shown_as_text(live_site, new_viewer):
     page.goto(address)
     _wait_for_end(page)
     page.locator("[data-call]").first.click()
-    expect(page.locator("#sheet-body .prose")).to_contain_text("<script>window.hacked = true</script>")
+    expect(page.locator("#sheet-body div.prose")).to_contain_text("<script>window.hacked = true</script>")
     page.keyboard.press("Escape")
 
     assert _texts(page) == _stored(live_site, address)
@@ -121,7 +130,7 @@ def test_hostile_text_is_shown_as_text(live_site, new_viewer):
 def test_nothing_moves_while_text_streams(live_site, new_viewer):
     long_words = " ".join(["overflowing" * 12, "short"] * 12)
     live_site.model_server.script(Rule(replies=(long_words + r" \boxed{42}",), tokens_per_second=12))
-    address = live_site.start("direct", VOTES, {"strategy": "parallel_distill_refine", "params": {"widths": [4, 2]}})
+    address = live_site.start("direct", VOTES, {"strategy": "parallel_distill_refine", "params": {"widths": [4, 1]}})
     page = new_viewer().page
     page.goto(address)
     for card in page.locator("[data-call]").all():
@@ -130,8 +139,8 @@ def test_nothing_moves_while_text_streams(live_site, new_viewer):
 
     before = _boxes(page)
     early = page.locator(".draft-card__tail").all_inner_texts()
-    expect(page.locator(".draft-card__tail").first).not_to_have_text(early[0])
-    page.wait_for_function("early => [...document.querySelectorAll('.draft-card__tail')].every((e, i) => e.innerText !== early[i])", arg=early)  # fmt: skip
+    for place, text in enumerate(early):
+        expect(page.locator(".draft-card__tail").nth(place)).not_to_have_text(text)
 
     assert page.locator("[data-call][data-state=streaming]").count() == 9, "the text must still be streaming"
     assert _boxes(page) == before
@@ -139,13 +148,12 @@ def test_nothing_moves_while_text_streams(live_site, new_viewer):
 
 def _boxes(page: Page) -> Any:
     """Return place and size of everything that must keep them."""
-    names = ".lane, .lane__head, .lane__title, .lane__answer, .lane__ledger, .ledger-bar, .round, .round__head, .histogram, [data-call], .draft-card__tail, .rounds, .run-head, .vital, .tool-bar, .status-line"
     return page.evaluate(
         """names => [...document.querySelectorAll(names)].map((element) => {
             const { x, y, height } = element.getBoundingClientRect();
             return [element.className, x, y, height];
         })""",
-        names,
+        STILL,
     )
 
 
@@ -154,7 +162,12 @@ def test_a_lost_connection_is_told_and_mended(live_site, new_viewer):
     address = live_site.start("direct")
     page = new_viewer(may_complain=["ERR_FAILED", "Failed to load resource"]).page
     sockets: list[WebSocketRoute] = []
-    page.route_web_socket(re.compile("/ws/runs/"), lambda socket: (sockets.append(socket), socket.connect_to_server()))
+
+    def pass_on(socket: WebSocketRoute) -> None:
+        sockets.append(socket)
+        socket.connect_to_server()
+
+    page.route_web_socket(re.compile("/ws/runs/"), pass_on)
     page.goto(address)
     _wait_for_words(page.locator("[data-call]"))
 
@@ -180,7 +193,7 @@ def test_a_lost_frame_is_noticed_and_mended(live_site, new_viewer):
     _wait_for_words(page.locator("[data-call]"))
     page.locator("[data-call]").click()
     page.get_by_role("tab", name="As written").click()
-    page.wait_for_function("document.querySelector('#sheet-body pre').textContent.length > 150")
+    expect(page.locator("#sheet-body pre")).to_have_text(re.compile("^.{150}", re.DOTALL), timeout=30_000)
 
     shown = page.locator("#sheet-body pre").text_content() or ""
 
@@ -236,7 +249,7 @@ def test_stop_asks_once_and_keeps_what_was_written(live_site, new_viewer):
 def ended(live_site) -> str:
     """The address of a run that has ended, with votes, workspaces and several rounds."""
     live_site.model_server.script(FAST)
-    address = live_site.start("direct", VOTES, DISTILLING)
+    address: str = live_site.start("direct", VOTES, DISTILLING)
     while any(lane["status"] in ("queued", "running") for lane in live_site.lanes(address)):
         time.sleep(0.1)
     return address
@@ -284,7 +297,9 @@ def test_timeline_and_result_say_what_it_cost(ended, live_site, new_viewer):
     _wait_for_end(page)
 
     page.get_by_text("Timeline", exact=True).click()
-    expect(page.locator(".timeline rect.call")).to_have_count(sum(lane["usage"]["calls"] for lane in live_site.lanes(ended)))
+    expect(page.locator(".timeline rect.call")).to_have_count(
+        sum(lane["usage"]["calls"] for lane in live_site.lanes(ended))
+    )
     page.get_by_text("Result", exact=True).click()
 
     rows = [row.all_inner_texts() for row in (page.locator("tbody tr").nth(place).locator("td") for place in range(3))]

@@ -1,20 +1,21 @@
-"""Writes tests/js/recorded_run.json: four lanes of invented text played through the real lane, for the browser's tests.
+"""Writes tests/js/recorded_run.json: four lanes of invented text, played through the real lane.
 
-Run it again (`.venv/bin/python tests/js/record_run.py`) after events or lanes change; the result is the same every time.
+Run it again (`.venv/bin/python -m tests.js.record_run`) after events or lanes change; it gives the same every time.
 """
 
 import asyncio
 import json
 import random
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from workers.core import events
 from workers.core.answers import is_same_answer
 from workers.core.errors import StreamCut
 from workers.core.lane import LaneSettings, LiveLane
 from workers.core.model import Chunk, Request
-from workers.core.values import Answer, Sampling, Usage
+from workers.core.values import Answer, Reply, Sampling, Usage
 
 QUESTION = (
     r"How many ordered triples $(a, b, c)$ of positive integers satisfy "
@@ -34,7 +35,10 @@ NOTES = (
     "- Per prime, exponents need minimum 0 and maximum e.\n- The count is 6e; listed in full for e = 1.\n"
     "- (e+1)^3 - e^3 ignores the gcd, so 42883 is refuted.\n- Candidates: 5184 (2 drafts), 864 (1)\n",
 )
-HOSTILE = '<img src=x onerror="alert(1)"> <script>alert(2)</script> [x](javascript:alert(3)) $\\href{javascript:alert(4)}{x}$'
+THOUGHT = "Hmm, let me see 𝒜 😀. First I should look at one prime at a time."
+HOSTILE = (
+    '<img src=x onerror="alert(1)"> <script>alert(2)</script> [x](javascript:alert(3)) $\\href{javascript:alert(4)}{x}$'
+)
 
 
 class Storyteller:
@@ -51,7 +55,7 @@ class Storyteller:
         words = _write(request, answer, chance).split(" ")
         if answer == "cut":
             words = words[:30]
-        thought = "Hmm, let me see 𝒜 😀. First I should look at one prime at a time.".split(" ")
+        thought = THOUGHT.split(" ")
         for word in thought if request.role == "draft" else ():
             yield Chunk(thinking=word + " ", tokens=1)
             await asyncio.sleep(0)
@@ -111,11 +115,12 @@ async def _vote(lane: LiveLane) -> Answer:
 
 
 async def _refine(lane: LiveLane) -> Answer:
-    reply = None
+    reply: Reply | None = None
     for number in range(1, 5):
         async with lane.round(f"Round {number}"):
             text = QUESTION if reply is None else f"{QUESTION}\n\n{reply.text}"
             reply = await lane.ask(text, role="draft" if reply is None else "refine", after=reply)
+    assert reply
     lane.note("Round 3 changed the answer; round 4 kept it.")
     return Answer(text=reply.text, answer=reply.answer, note="from round 4")
 
@@ -136,15 +141,38 @@ def _keyed(role: str, answers: list[str]) -> dict[str, str]:
     return {f"{role}-{place}": answer for place, answer in enumerate(answers, 1)}
 
 
+class Recorded(NamedTuple):
+    """One lane to play."""
+
+    strategy: str
+    title: str
+    short: str
+    family: str
+    describe: str
+    solve: Callable[[LiveLane], Awaitable[Answer]]
+    model: Storyteller
+    calls: int
+
+
+VOTES = ["5184", "42883", "5184", "1296", "5184", "none", "864", "42883"]
+DRAFTS = ["5184", "42883", "5184", "1296", "5184", "cut", "864", "42883", "5184", "5184", "none", "864"]
 LANES = (
-    ("direct", "Direct", "Direct", "single", "long chain of thought", _direct, Storyteller({"draft-1": "hostile"}), 1),
-    ("self_consistency", "Self-consistency", "SC", "vote", "8 votes", _vote,
-     Storyteller(_keyed("draft", ["5184", "42883", "5184", "1296", "5184", "none", "864", "42883"]), restarted="draft-2"), 1),
-    ("sequential_refinement", "Sequential Refinement", "SR", "refine", "4 rounds", _refine,
-     Storyteller({"draft-1": "1728", **_keyed("refine", ["5184", "1296", "1296"])}), 4),
-    ("parallel_distill_refine", "Parallel-Distill-Refine", "PDR", "refine", "widths 8, 4, 1 · workspace 96", _distill,
-     Storyteller({**_keyed("draft", ["5184", "42883", "5184", "1296", "5184", "cut", "864", "42883",
-                                     "5184", "5184", "none", "864"]), "refine-1": "5184"}, broken="draft-11"), 5),
+    Recorded(
+        "direct", "Direct", "Direct", "single", "long chain of thought",
+        _direct, Storyteller({"draft-1": "hostile"}), 1,
+    ),
+    Recorded(
+        "self_consistency", "Self-consistency", "SC", "vote", "8 votes",
+        _vote, Storyteller(_keyed("draft", VOTES), restarted="draft-2"), 8,
+    ),
+    Recorded(
+        "sequential_refinement", "Sequential Refinement", "SR", "refine", "4 rounds",
+        _refine, Storyteller({"draft-1": "1728", **_keyed("refine", ["5184", "1296", "1296"])}), 4,
+    ),
+    Recorded(
+        "parallel_distill_refine", "Parallel-Distill-Refine", "PDR", "refine", "widths 8, 4, 1 · workspace 96",
+        _distill, Storyteller({**_keyed("draft", DRAFTS), "refine-1": "5184"}, broken="draft-11"), 15,
+    ),
 )  # fmt: skip
 
 
@@ -159,7 +187,7 @@ class Clock:
         return self.now
 
 
-async def record() -> dict[str, object]:
+async def record() -> dict[str, Any]:
     """Play all lanes at once and return facts, events and the estimate of each."""
     log: list[events.Event] = []
     clock = Clock()
@@ -168,26 +196,24 @@ async def record() -> dict[str, object]:
     return {"facts": _facts(), "events": [event.model_dump(mode="json") for event in _resume(log)]}
 
 
-async def _play(place: int, recipe: tuple, log: list[events.Event], clock: Clock) -> None:
-    solve, model = recipe[5], recipe[6]
+async def _play(place: int, recipe: Recorded, log: list[events.Event], clock: Clock) -> None:
     settings = LaneSettings(lane=10 + place, model_name="invented", sampling=Sampling(), seed=place)
 
-    def emit(event: events.Event, prompt: str | None) -> None:
+    def emit(event: events.Event, _prompt: str | None = None) -> None:
         log.append(event)
 
-    lane = LiveLane(settings, model=model, emit=emit, clock=clock, random=random.Random(place))
-    emit(events.LaneStarted(lane=settings.lane, at=clock()), None)
-    answer = await solve(lane)
-    emit(events.AnswerGiven(lane=settings.lane, at=clock(), is_partial=False, **answer.model_dump()), None)
-    ruling = "right" if answer.answer == "5184" else "wrong"
-    emit(events.VerdictReached(lane=settings.lane, at=clock(), ruling=ruling, explanation="Compared as numbers.",
-                               expected="5184", grader="number"), None)  # fmt: skip
-    emit(events.LaneFinished(lane=settings.lane, at=clock(), ledger=lane.ledger(), seconds=clock() / 1000, stopped_by=""),
-         None)  # fmt: skip
+    lane = LiveLane(settings, model=recipe.model, emit=emit, clock=clock, random=random.Random(place))
+    emit(events.LaneStarted(lane=settings.lane, at=clock()))
+    answer = await recipe.solve(lane)
+    emit(events.AnswerGiven(lane=settings.lane, at=clock(), is_partial=False, **answer.model_dump()))
+    verdict = {"ruling": "right" if answer.answer == "5184" else "wrong", "expected": "5184", "grader": "number"}
+    emit(events.VerdictReached(lane=settings.lane, at=clock(), explanation="Compared as numbers.", **verdict))
+    end = {"ledger": lane.ledger(), "seconds": clock() / 1000, "stopped_by": ""}
+    emit(events.LaneFinished(lane=settings.lane, at=clock(), **end))
 
 
 def _resume(log: list[events.Event]) -> list[events.Event]:
-    """Take lane 14 over in the middle of its first round: open texts start again, as a second worker would write them."""
+    """Take lane 14 over in its first round: open texts start again, as a second worker would write them."""
     opened = next(place for place, event in enumerate(log) if event.lane == 14 and event.kind == "call_finished")
     at = log[opened].at + 1
     again = [event for event in log[:opened] if event.lane == 14 and event.kind == "text_delta" and event.at < at]
@@ -197,16 +223,22 @@ def _resume(log: list[events.Event]) -> list[events.Event]:
 
 
 def _facts() -> dict[str, object]:
-    lanes = [
-        {"id": 10 + place, "column": place, "row": 1, "repeat": 1, "status": "queued", "strategy": slug, "title": title,
-         "short": short, "family": family, "describe": describe, "params": {}, "model": "invented",
-         "sampling": Sampling().model_dump(),
-         "estimate": {"calls": depth, "depth": depth, "total_tokens": 4096, "critical_path_tokens": 2048}}
-        for place, (slug, title, short, family, describe, _, _, depth) in enumerate(LANES, 1)
-    ]  # fmt: skip
-    run = {"id": "recorded", "title": "Ordered triples", "status": "running", "created_at": "2026-11-22T14:02:00Z",
-           "started_at": "2026-11-22T14:02:01Z", "ended_at": None, "seed": 1, "budget_tokens": None, "budget_seconds": None}  # fmt: skip
-    return {"run": run, "problem": {"question": QUESTION, "answer": "5184", "grader": "number"}, "lanes": lanes}
+    run = {
+        "id": "recorded", "title": "Ordered triples", "status": "running", "created_at": "2026-11-22T14:02:00Z",
+        "started_at": "2026-11-22T14:02:01Z", "ended_at": None, "seed": 1,
+        "budget_tokens": None, "budget_seconds": None,
+    }  # fmt: skip
+    problem = {"question": QUESTION, "answer": "5184", "grader": "number"}
+    return {"run": run, "problem": problem, "lanes": [_lane(place, lane) for place, lane in enumerate(LANES, 1)]}
+
+
+def _lane(place: int, recipe: Recorded) -> dict[str, object]:
+    estimate = {"calls": recipe.calls, "depth": 1, "total_tokens": 4096, "critical_path_tokens": 2048}
+    return {
+        "id": 10 + place, "column": place, "row": 1, "repeat": 1, "status": "queued", "strategy": recipe.strategy,
+        "title": recipe.title, "short": recipe.short, "family": recipe.family, "describe": recipe.describe,
+        "params": {}, "model": "invented", "sampling": Sampling().model_dump(), "estimate": estimate,
+    }  # fmt: skip
 
 
 if __name__ == "__main__":
