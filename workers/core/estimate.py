@@ -42,9 +42,9 @@ class SilentModel:
         written = min(self._tokens or request.max_tokens, request.max_tokens)
         prompt = sum(estimate_tokens(message.content) for message in request.messages)
         usage = Usage(prompt_tokens=prompt, completion_tokens=written)
-        # Four bytes a token, so that prompts built from the text have their real size. Two answers in turn, so that
-        # nothing stops early because all agree.
-        text = "etc " * (written - 3) + rf"\boxed{{{1 + int(request.key.rpartition('-')[2]) % 2}}}"
+        # Four bytes a token, so that prompts built from the text have their real size. Seven answers in turn, so that
+        # no strategy stops early because one round says what the round before said.
+        text = "etc " * (written - 3) + rf"\boxed{{{1 + self._calls % 7}}}"
         yield Chunk(text=text, finish_reason="stop", usage=usage)
 
     async def count_tokens(self, text: str) -> int:
