@@ -69,6 +69,10 @@ class Rule(BaseModel):
     retry_after: str = ""
     finish_reason: str = ""
     has_usage: bool = True
+    tokens_per_event: int = 1
+    """As with vLLM's --stream-interval."""
+    is_strict: bool = False
+    """Refuse stream options that OpenAI does not know."""
 
 
 class Server:
@@ -200,12 +204,13 @@ class Answering:
         self.entry = entry
         self.body = entry["body"]
         self.chance = random.Random(f"{self.body.get('seed')}/{entry['prompt']}")
+        self.held: list[dict[str, str]] = []
         self.response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
 
     async def answer(self) -> web.StreamResponse:
         instead = self.instead()
         if instead is not None:
-            self.entry["ended"] = f"fault {self.rule.fault}"
+            self.entry["ended"] = f"fault {self.rule.fault}" if self.rule.fault else f"status {instead.status}"
             return instead
         if not self.body.get("stream"):
             return await self.whole()
@@ -217,12 +222,23 @@ class Answering:
         async for number in self.pace(len(pieces)):
             if self.rule.fault and number == self.rule.after:
                 break
-            await self.send(delta=pieces[number])
             self.entry["tokens"] += 1
+            await self.write_token(pieces[number], is_last=number == len(pieces) - 1)
         if self.rule.fault:
             return await self.fail()
         await self.end()
         return self.response
+
+    async def write_token(self, delta: dict[str, str], *, is_last: bool) -> None:
+        """Send a token, with those that were held back, or hold it back."""
+        self.held.append(delta)
+        if not is_last and len(self.held) < self.rule.tokens_per_event:
+            return
+        names = dict.fromkeys(name for held in self.held for name in held)
+        joined = {name: "".join(held.get(name, "") for held in self.held) for name in names}
+        self.held = []
+        wants_count = self.body.get("stream_options", {}).get("continuous_usage_stats") and self.rule.has_usage
+        await self.send(delta=joined, **({"usage": self.usage()} if wants_count else {}))
 
     def pieces(self) -> list[dict[str, str]]:
         """Return the deltas to send, cut to max_tokens."""
@@ -290,7 +306,9 @@ class Answering:
 
     def instead(self) -> web.Response | None:
         """Return what is sent in place of a stream."""
-        rule = self.rule
+        rule, options = self.rule, self.body.get("stream_options", {})
+        if rule.is_strict and (unknown := sorted(set(options) - {"include_usage"})):
+            return refusal(400, f"Unknown parameter: 'stream_options.{unknown[0]}'.")
         if rule.fault == "status":
             response = refusal(rule.status, "Something went wrong, <b>by script</b>.")
             if rule.retry_after:

@@ -96,6 +96,7 @@ def serve(*, port: int, api_key: str) -> None:
     # busy cores 2 threads wrote 2 tokens/s, 1 thread 13 to 21). So one core is left to the rest.
     wanted.cpuparams.n_threads = max(1, (os.cpu_count() or 2) - 1)
     wanted.fit_params = wanted.warmup = False  # a third of the start-up, for nothing on a model this small
+    wanted.cache_ram_mib = 256  # of old prompts; its default is 8 GiB
     wanted.endpoint_metrics = True
     wanted.ui = False
     server = xllamacpp.Server(wanted)

@@ -18,6 +18,7 @@ ENDS: dict[str, FinishReason] = {
     "length": "length", "max_tokens": "length", "model_length": "length", "repetition": "length",
 }  # fmt: skip
 MOST_CHARACTERS_PER_TOKEN = 256
+NOTHING = Chunk()
 
 
 class StreamReader:
@@ -30,21 +31,21 @@ class StreamReader:
         """Take the server's name for messages, and the limit that it was given."""
         self.error: ModelError | None = None
         self.tokens = 0
-        """Completion tokens so far: pieces that carried text."""
+        """Completion tokens so far: as the server counts them while it writes, else the pieces that carried text."""
         self.finish_reason: FinishReason | None = None
         self.is_done = False
         """The server said that nothing follows."""
         self._server = server
         self._events = EventSplitter()
         self._cleaners = (TextCleaner(), TextCleaner())
-        self._usage: Usage | None = None
+        self._usage: dict[str, Any] | None = None
         self._most_characters = MOST_CHARACTERS_PER_TOKEN * (max_tokens + 256)
 
     def feed(self, data: bytes) -> Chunk | None:
         """Return what `data` adds, or None when that is nothing."""
         texts: list[str] = []
         thoughts: list[str] = []
-        tokens, had_ended = self.tokens, self.finish_reason is not None
+        tokens = self.tokens
         for payload in self._events.feed(data):
             self._read(payload, texts, thoughts)
             if self.is_done:
@@ -56,29 +57,29 @@ class StreamReader:
                     "a token takes a few hundred. The text before it is kept as cut off."
                 )
             )
-        ends_now = self.finish_reason is not None and not had_ended
-        usage, text, thinking = None, "".join(texts), "".join(thoughts)
+        text, thinking = "".join(texts), "".join(thoughts)
         self._most_characters -= len(text) + len(thinking)
         if self._most_characters < 0:
             self.fail(
                 StreamCut(f"{self._server} went on far beyond the limit it was given; the text is kept as cut off.")
             )
-        if self.finish_reason:
-            usage, self._usage = self._usage, None
-        if not (text or thinking or ends_now or usage):
-            return None
-        return Chunk(text, thinking, self.tokens - tokens, self.finish_reason if ends_now else None, usage)
+        chunk = Chunk(text, thinking, self.tokens - tokens)
+        return chunk if chunk != NOTHING else None
 
     def end(self) -> Chunk | None:
-        """Return what was held back, now that the server sends no more."""
+        """Return the last chunk, now that the server sends no more: the end, with its count where it gave one."""
         text, thinking = (cleaner.end() for cleaner in self._cleaners)
+        usage = read_usage(self._usage) if self.finish_reason and self._usage else None
+        missing = max(0, usage.completion_tokens - self.tokens) if usage else 0
+        self.tokens += missing
+        chunk = Chunk(text, thinking, missing, self.finish_reason, usage)
         self.fail(
             StreamCut(
                 f"{self._server} closed the stream after {self.written} with no finish reason; "
                 "the text is kept as cut off."
             )
         )
-        return Chunk(text, thinking) if text or thinking else None
+        return chunk if chunk != NOTHING else None
 
     def fail(self, error: ModelError) -> None:
         """End the reading. The first error counts, and none does once the text is whole."""
@@ -106,11 +107,13 @@ class StreamReader:
         elif event.get("error") or event.get("object") == "error":
             self.fail(read_error(self._server, event, self.written))
         else:
-            if isinstance(event.get("usage"), dict):
-                self._usage = read_usage(event["usage"])
             for choice in _dicts(event.get("choices")):
                 if choice.get("index") in (0, None):
                     self._read_choice(choice, texts, thoughts)
+            if isinstance(event.get("usage"), dict):
+                self._usage = event["usage"]
+                if not self.finish_reason:  # after it, the last chunk sets the count right
+                    self.tokens = max(self.tokens, _number(self._usage, "completion_tokens"))
 
     def _read_choice(self, choice: dict[str, Any], texts: list[str], thoughts: list[str]) -> None:
         delta = choice.get("delta")

@@ -30,6 +30,7 @@ from workers.core.model import Chunk, Request, estimate_tokens
 KEEP_ALIVE_SECONDS = 4  # uvicorn and llama.cpp hang up on idle connections after 5
 ASIDE_SECONDS = 10.0
 """How long small questions (models, sizes) and the bodies of refusals may take."""
+COUNT_WHILE_WRITING = "continuous_usage_stats"
 NETWORK_ERRORS = (aiohttp.ClientError, OSError)
 
 
@@ -60,6 +61,7 @@ class OpenAIServer:
             self._headers["Authorization"] = f"Bearer {api_key}"
         self._session: aiohttp.ClientSession | None = None
         self._can_tokenize = True
+        self._counts_while_writing = True
 
     async def __aenter__(self) -> Self:
         """Open the connection pool. It has no bound of its own: `LimitedModel` bounds the streams."""
@@ -123,25 +125,32 @@ class OpenAIServer:
 
     async def _post(self, request: Request, ends_at: float) -> aiohttp.ClientResponse:
         """Return the open stream. Raises ModelError when the server does not give one."""
-        deadline = min(asyncio.get_running_loop().time() + self._patience.first_token_seconds, ends_at)
-        try:
-            async with asyncio.timeout_at(deadline) as timeout:
-                response = await self._client.post(
-                    self._api / "chat" / "completions", data=_body(request), headers=_JSON, allow_redirects=False
-                )
-        except NETWORK_ERRORS as error:
-            if isinstance(error, TimeoutError) and timeout.expired():
-                waited = f"{self._patience.first_token_seconds:g} s"
-                raise StreamCut(f"{self._name} gave no answer within {waited}. It may be overloaded.") from None
-            raise read_failure(self._name, error) from None
+        response = await self._send(request, ends_at)
         if response.status == 200 and response.content_type == "text/event-stream":
             return response
         try:
             if response.status == 200:
                 raise read_type(self._name, response.content_type)
-            raise read_chat_status(self._name, await _read_answer(response), request)
+            answer = await _read_answer(response)
         finally:
             response.close()
+        if self._counts_while_writing and answer.status in (400, 422) and COUNT_WHILE_WRITING.encode() in answer.body:
+            self._counts_while_writing = False  # a strict server that does not know this wish
+            return await self._post(request, ends_at)
+        raise read_chat_status(self._name, answer, request)
+
+    async def _send(self, request: Request, ends_at: float) -> aiohttp.ClientResponse:
+        deadline = min(asyncio.get_running_loop().time() + self._patience.first_token_seconds, ends_at)
+        body = _body(request, counts_while_writing=self._counts_while_writing)
+        url = self._api / "chat" / "completions"
+        try:
+            async with asyncio.timeout_at(deadline) as timeout:
+                return await self._client.post(url, data=body, headers=_JSON, allow_redirects=False)
+        except NETWORK_ERRORS as error:
+            if isinstance(error, TimeoutError) and timeout.expired():
+                waited = f"{self._patience.first_token_seconds:g} s"
+                raise StreamCut(f"{self._name} gave no answer within {waited}. It may be overloaded.") from None
+            raise read_failure(self._name, error) from None
 
     async def _read(self, response: aiohttp.ClientResponse, reader: StreamReader, watch: Watch) -> bytes:
         """Return the next bytes; none at the end of the stream, and when it breaks or falls silent."""
@@ -221,8 +230,11 @@ class OpenAIServer:
 _JSON = {"Content-Type": "application/json"}
 
 
-def _body(request: Request) -> bytes:
+def _body(request: Request, *, counts_while_writing: bool) -> bytes:
     """Return the request as JSON: these fields and no others."""
+    options = {"include_usage": True}
+    if counts_while_writing:  # vLLM and SGLang then count exactly, also what a cancelled call wrote
+        options[COUNT_WHILE_WRITING] = True
     fields: dict[str, Any] = {
         "model": request.model,
         "messages": [{"role": message.role, "content": clean_text(message.content)} for message in request.messages],
@@ -231,7 +243,7 @@ def _body(request: Request) -> bytes:
         "max_tokens": request.max_tokens,
         "seed": request.seed,
         "stream": True,
-        "stream_options": {"include_usage": True},
+        "stream_options": options,
     }
     if request.stop:
         fields["stop"] = list(request.stop)

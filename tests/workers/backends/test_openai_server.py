@@ -72,7 +72,7 @@ async def test_a_request_carries_these_fields_and_no_others(model_server: ModelS
         "seed": 7,
         "stop": ["\n\n"],
         "stream": True,
-        "stream_options": {"include_usage": True},
+        "stream_options": {"include_usage": True, "continuous_usage_stats": True},
     }
 
 
@@ -145,6 +145,26 @@ async def test_a_server_without_usage_is_counted_by_pieces(model_server: ModelSe
 
     assert sum(chunk.tokens for chunk in chunks) == 3
     assert not any(chunk.usage for chunk in chunks)
+
+
+async def test_a_cut_text_is_counted_exactly_though_several_tokens_come_together(model_server: ModelServer) -> None:
+    model_server.script(Rule(replies=(LONG,), fault="cut", after=40, tokens_per_event=8))
+
+    async with OpenAIServer(model_server.base_url, patience=Patience(retries=0)) as model:
+        chunks, error = await fail(model, make_request())
+
+    assert sum(chunk.tokens for chunk in chunks) == 40
+    assert "after 40 tokens" in str(error)
+
+
+async def test_a_strict_server_is_asked_without_what_it_does_not_know(model_server: ModelServer) -> None:
+    model_server.script(Rule(replies=("Eight.",), is_strict=True))
+
+    async with OpenAIServer(model_server.base_url) as model:
+        texts = [text_of(await read(model, make_request())) for _ in range(2)]
+
+    assert texts == ["Eight.", "Eight."]
+    assert [entry["ended"] for entry in model_server.log()] == ["status 400", "complete", "complete"]
 
 
 async def test_hostile_text_arrives_fit_for_storage(model_server: ModelServer) -> None:

@@ -56,7 +56,7 @@ def test_a_vllm_stream_is_read_with_its_reasoning_and_usage() -> None:
         Chunk(
             text="Eight legs: 2 × 4 = \\boxed{8}.",
             thinking="Two cats 🐈…",
-            tokens=6,
+            tokens=16,
             finish_reason="stop",
             usage=Usage(prompt_tokens=23, completion_tokens=16, reasoning_tokens=6, cached_tokens=16),
         ),
@@ -68,7 +68,7 @@ def test_a_llama_cpp_stream_is_read_with_its_usage() -> None:
     assert read(LLAMA_CPP) == (
         Chunk(
             text="🍡Café🍔🌜🌊🌍🌞🌣🌙🌄🌠🌤🌹",
-            tokens=15,
+            tokens=40,
             finish_reason="length",
             usage=Usage(prompt_tokens=49, completion_tokens=40),
         ),
@@ -209,11 +209,12 @@ def test_usage_after_the_finish_reason_is_kept_and_its_gaps_are_zero() -> None:
 
 
 def test_usage_in_every_event_counts_once_at_the_end() -> None:
-    growing = [event(delta(content="a") | {"usage": {"completion_tokens": n}}) for n in (1, 2)]
+    growing = [event(delta(content="a") | {"usage": {"completion_tokens": n}}) for n in (4, 8)]
 
-    chunk, _ = read(*growing, event(delta("stop") | {"usage": {"completion_tokens": 3}}))
+    chunk, _ = read(*growing, event(delta("stop") | {"usage": {"completion_tokens": 9}}))
 
-    assert chunk.usage == Usage(completion_tokens=3)
+    assert chunk.usage == Usage(completion_tokens=9)
+    assert chunk.tokens == 9
 
 
 @pytest.mark.parametrize(
@@ -317,6 +318,24 @@ def test_a_server_that_ignores_the_limit_is_stopped() -> None:
 
     assert str(error) == "The server went on far beyond the limit it was given; the text is kept as cut off."
     assert chunk.finish_reason is None
+
+
+def test_the_finish_reason_waits_for_the_servers_last_count() -> None:
+    reader = StreamReader("The server", max_tokens=100)
+    last = {"choices": [], "usage": {"completion_tokens": 3, "prompt_tokens_details": {"cached_tokens": 2}}}
+
+    assert reader.feed(event(delta("stop", content="a") | {"usage": {"completion_tokens": 2}})) == Chunk("a", "", 1)
+    assert reader.feed(event(last)) is None
+    assert reader.feed(DONE) is None
+    assert reader.end() == Chunk(tokens=2, finish_reason="stop", usage=Usage(completion_tokens=3, cached_tokens=2))
+
+
+def test_the_finish_reason_comes_at_the_end_where_the_server_does_not_count() -> None:
+    reader = StreamReader("The server", max_tokens=100)
+
+    assert reader.feed(event(delta("stop", content="a"))) == Chunk(text="a", tokens=1)
+    assert reader.end() == Chunk(finish_reason="stop")
+    assert reader.error is None
 
 
 def test_events_of_one_piece_come_as_one_chunk() -> None:
