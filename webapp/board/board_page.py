@@ -87,14 +87,14 @@ def load_board(suite: Suite, filters: Filters) -> Board:
     """Read a leaderboard, with the newest model where the address names none."""
     models = models_on(suite)
     model = filters.model or (models[0] if models else "")
-    problems = suite.places.count()
+    problems = frozenset(suite.places.values_list("problem_id", flat=True))
     results = results_on(suite, model)
-    rows = make_rows(results, suite_problems=problems)
+    rows = make_rows(results, problems=problems)
     pairs = compare_all(rows)
     shown = filters.keep(rows)
     ranked = [row for row in rows if row in shown]
     return Board(
-        suite, problems, model, models, filters, rows, shown, group_rows(ranked, pairs), pairs,
+        suite, len(problems), model, models, filters, rows, shown, group_rows(ranked, pairs), pairs,
         waiting=len(results) - len(rows),
     )  # fmt: skip
 

@@ -202,8 +202,9 @@ WITH tally AS (
     GROUP BY 1, 2, 3
 ), row AS (
     SELECT tally.suite_id, recipe.model, tally.recipe_id, avg(rate) AS rate, max(changed_at) AS changed_at,
-           count(*) >= (SELECT count(*) FROM problems_suiteplace place WHERE place.suite_id = tally.suite_id)
-               AS is_complete
+           count(*) >= (
+               SELECT count(DISTINCT problem_id) FROM problems_suiteplace place WHERE place.suite_id = tally.suite_id
+           ) AS is_complete
     FROM tally JOIN runs_recipe recipe ON recipe.id = tally.recipe_id
     GROUP BY 1, 2, 3
 )

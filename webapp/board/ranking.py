@@ -1,6 +1,6 @@
 """From results to a ranked board: accuracies, paired tests, groups that are tied."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import combinations
 from statistics import median
 from typing import NamedTuple
@@ -77,15 +77,19 @@ class Group(NamedTuple):
         return str(self.first) if len(self.rows) == 1 else f"{self.first}–{self.last}"
 
 
-def make_rows(results: Sequence[Result], *, suite_problems: int) -> list[Row]:
-    """Return a row per recipe with at least one lane that counts, the most accurate first.
+def make_rows(results: Sequence[Result], *, problems: Collection[int]) -> list[Row]:
+    """Return a row per recipe with at least one lane that counts on these problems, the most accurate first.
 
     Equal accuracies stand in order of critical-path tokens: the cheaper first.
     """
-    counted = [result for result in results if result.tallies]
+    inside = [
+        result._replace(tallies={key: tally for key, tally in result.tallies.items() if key in problems})
+        for result in results
+    ]
+    counted = [result for result in inside if result.tallies]
     names = [name_of(result.recipe) for result in counted]
     rows = [
-        _row(result, name, label, suite_problems)
+        _row(result, name, label, len(problems))
         for result, name, label in zip(counted, names, chart_labels(names), strict=True)
     ]
     return sorted(rows, key=lambda row: (-row.accuracy, row.result.critical, row.id))
@@ -111,36 +115,34 @@ def compare_all(rows: Sequence[Row]) -> Pairs:
     Filters of the page do not change what is tested: the correction always counts all pairs.
     """
     complete = [row for row in rows if row.is_complete]
-    couples = list(combinations(complete, 2))
-    raw = [_compare(one, other) for one, other in couples]
+    couples = list(combinations(range(len(complete)), 2))
+    steps = statistics.in_steps([_by_problem(row) for row in complete])
+    raw = [_compare(complete[one], complete[other], steps[one] - steps[other]) for one, other in couples]
     adjusted = statistics.adjust_by_holm([pair.p_value for pair in raw])
     pairs: dict[tuple[int, int], Pair] = {}
     for (one, other), pair, p_value in zip(couples, raw, adjusted, strict=True):
-        pairs[one.id, other.id] = pair._replace(p_value=p_value)
-        pairs[other.id, one.id] = pairs[one.id, other.id].mirrored
+        first, second = complete[one].id, complete[other].id
+        pairs[first, second] = pair._replace(p_value=p_value)
+        pairs[second, first] = pairs[first, second].mirrored
     return pairs
 
 
-def _compare(one: Row, other: Row) -> Pair:
-    first, second = _side_by_side(one, other)
-    steps = statistics.differences(first, second)
+def _by_problem(row: Row) -> list[Tally]:
+    return [row.result.tallies[problem] for problem in sorted(row.result.tallies)]
+
+
+def _compare(one: Row, other: Row, differences: statistics.Steps) -> Pair:
     return Pair(
-        gain=sum(tally.rate for tally in first) - sum(tally.rate for tally in second),
-        only_first=sum(step > 0 for step in steps),
-        only_second=sum(step < 0 for step in steps),
-        p_value=statistics.sign_flip_test(steps),
+        gain=one.problems * (one.accuracy - other.accuracy),
+        only_first=int((differences > 0).sum()),
+        only_second=int((differences < 0).sum()),
+        p_value=statistics.sign_flip_test(differences),
     )
 
 
-def _side_by_side(one: Row, other: Row) -> tuple[list[Tally], list[Tally]]:
-    shared = sorted(one.result.tallies.keys() & other.result.tallies.keys())
-    return [one.result.tallies[key] for key in shared], [other.result.tallies[key] for key in shared]
-
-
 def difference_interval(one: Row, other: Row) -> Interval:
-    """Bound by how much the first is more accurate: paired bootstrap over problems."""
-    first, second = _side_by_side(one, other)
-    return statistics.paired_bootstrap(first, second, random=np.random.default_rng(_SEED))
+    """Bound by how much the first is more accurate: paired bootstrap over problems. Both rows are complete."""
+    return statistics.paired_bootstrap(_by_problem(one), _by_problem(other), random=np.random.default_rng(_SEED))
 
 
 def group_rows(rows: Sequence[Row], pairs: Pairs) -> list[Group]:

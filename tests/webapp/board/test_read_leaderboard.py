@@ -148,6 +148,17 @@ def test_a_recipe_that_lacks_problems_is_provisional_and_not_ranked(client):
     assert "2 lanes out" in page
 
 
+def test_lanes_on_problems_outside_the_suite_do_not_count(client):
+    suite, wider = make_suite(2), make_suite(3, slug="wider")
+    recipe, run = make_recipe(), make_run(wider)
+    add_lanes(run, recipe, ["wrong", "wrong", "wrong"])
+    run.suite = suite
+    run.save()
+    add_lanes(make_run(suite), recipe, ["right", "right"])
+
+    assert 'aria-label="100.0 percent' in page_of(client)
+
+
 def test_the_chosen_row_shows_the_runs_and_the_lanes_left_out(client):
     suite = make_suite(3)
     recipe, run = make_recipe(), make_run(suite, title="Night run")

@@ -12,9 +12,9 @@ from webapp.board.statistics import (
     accuracy_interval,
     adjust_by_holm,
     detectable_difference,
-    differences,
     effective_size,
     exact_mcnemar,
+    in_steps,
     paired_bootstrap,
     sign_flip_test,
     tied_groups,
@@ -131,7 +131,26 @@ def test_flipping_signs_agrees_with_scipy_over_every_permutation(steps):
 
 
 def test_differences_of_unequal_repeats_share_a_denominator():
-    assert differences([Tally(1, 2), Tally(2, 3)], [Tally(1, 4), Tally(2, 3)]) == [3, 0]
+    one, other = in_steps([[Tally(1, 2), Tally(2, 3)], [Tally(1, 4), Tally(2, 3)]])
+
+    assert (one - other).tolist() == [3, 0]
+
+
+def test_a_denominator_that_would_be_huge_is_rounded():
+    primes = [7, 11, 13, 17, 19, 23, 29, 31]
+    row = [Tally(3, lanes) for lanes in primes]
+
+    (steps,) = in_steps([row])
+
+    assert [step / 5040 for step in steps] == pytest.approx([tally.rate for tally in row], abs=1e-4)
+
+
+def test_flipping_signs_of_many_repeats_agrees_with_the_normal_approximation():
+    steps = np.random.default_rng(2).integers(-8, 10, size=1000)
+
+    spread = np.sqrt((steps.astype(float) ** 2).sum())
+    expected = 2 * stats.norm.sf((abs(steps.sum()) - 0.5) / spread)
+    assert sign_flip_test(steps) == pytest.approx(expected, rel=0.02)
 
 
 def test_holm_gives_the_published_values():
