@@ -23,10 +23,12 @@ async function showMaths() {
   byId("question-size", HTMLElement).textContent = `about ${tokens(text).toLocaleString("en")} tokens`;
   const isShort = text.length <= MOST_PREVIEWED;
   const hasMaths = isShort && splitFormulas(text).some((piece) => piece.kind !== "text");
+  if (hasMaths) {
+    await (maths ??= loadMaths(form.dataset.mathsStyle ?? ""));
+    const now = byId("id_question", HTMLTextAreaElement).value; // it may have changed while KaTeX was loading
+    byId("maths", HTMLElement).replaceChildren(...renderBlock(now).childNodes);
+  }
   byId("maths-preview", HTMLElement).hidden = !hasMaths;
-  if (!hasMaths) return;
-  await (maths ??= loadMaths(form.dataset.mathsStyle ?? ""));
-  byId("maths", HTMLElement).replaceChildren(...renderBlock(byId("id_question", HTMLTextAreaElement).value).childNodes);
 }
 
 /** Guess a text's size as the server does: four bytes a token. @param {string} text */

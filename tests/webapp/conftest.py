@@ -1,4 +1,4 @@
-"""Fixtures of the pages that start runs."""
+"""Fixtures of pages that start runs."""
 
 import dataclasses
 
