@@ -128,8 +128,8 @@ def test_hostile_text_is_shown_as_text(live_site, new_viewer):
 
 
 def test_nothing_moves_while_text_streams(live_site, new_viewer):
-    long_words = " ".join(["overflowing" * 12, "short"] * 12)
-    live_site.model_server.script(Rule(replies=(long_words + r" \boxed{42}",), tokens_per_second=12))
+    long_words = " ".join(["overflowing" * 12, "short"] * 48)
+    live_site.model_server.script(Rule(replies=(long_words + r" \boxed{42}",), tokens_per_second=5))
     address = live_site.start("direct", VOTES, {"strategy": "parallel_distill_refine", "params": {"widths": [4, 1]}})
     page = new_viewer().page
     page.goto(address)
@@ -331,3 +331,14 @@ def test_dark_follows_the_system_and_the_switch_is_remembered(ended, new_viewer)
 
     light = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert (dark, light) == ("rgb(16, 17, 20)", "rgb(247, 247, 245)")
+
+
+def test_one_click_opens_a_draft_of_another_lane(ended, new_viewer):
+    page = new_viewer().page
+    page.goto(ended)
+    _wait_for_end(page)
+    other = page.locator(".lane:not([data-focus])").first
+
+    other.locator("[data-call]").first.click()
+
+    expect(page.locator("#sheet")).to_be_visible()

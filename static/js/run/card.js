@@ -97,7 +97,7 @@ export function newCard(name, number) {
 
 /** @param {string} text @param {Size} size */
 function tailText(text, size) {
-  const tail = tailOf(text.trimEnd(), TAIL[size]);
+  const tail = tailOf(text, TAIL[size]).trimEnd();
   return size === "small" ? tail.slice(tail.lastIndexOf("\n") + 1) : tail.replace(/\n{2,}/g, "\n");
 }
 

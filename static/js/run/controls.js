@@ -9,7 +9,7 @@ import { countVerdicts, isOver } from "./summary.js";
 /** @typedef {import("../types/state.d.ts").Lane} Lane */
 /** @typedef {import("../types/state.d.ts").Run} Run */
 /** @typedef {import("../types/state.d.ts").RunFacts} RunFacts */
-/** @typedef {import("./pane.js").SizeChoice} SizeChoice */
+/** @typedef {import("./round.js").SizeChoice} SizeChoice */
 /** @typedef {"lanes" | "timeline" | "ledger"} View */
 
 const HINTS = /** @type {const} */ ([["1–9", "focus lane"], ["[ ]", "round"], ["d", "diff"], ["v", "votes"], ["Enter", "open draft"], ["?", "all keys"]]);

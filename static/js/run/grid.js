@@ -44,16 +44,20 @@ export function newGrid(facts, openCall, wake) {
   /** @type {Set<number>} */
   const seen = new Set();
   let focus = mostCalls(facts);
+  let isPressed = false;
   /** @type {Layout} */
   let layout = null;
 
   root.replaceChildren(...panes.map((pane) => pane.root));
   tabs.replaceChildren(...buttons.map((tab) => tab.root));
   panes.forEach((pane, place) => {
-    pane.root.addEventListener("pointerdown", () => setFocus(place));
-    pane.root.addEventListener("focusin", () => setFocus(place));
+    // Focus changes widths: between the press and the release of a button nothing may move, or the click is lost.
+    pane.root.addEventListener("pointerdown", () => (isPressed = true));
+    pane.root.addEventListener("focusin", () => isPressed || setFocus(place));
+    pane.root.addEventListener("click", () => setFocus(place));
     buttons[place].root.addEventListener("click", () => setFocus(place));
   });
+  for (const end of ["click", "pointerup", "pointercancel"]) addEventListener(end, () => setTimeout(() => (isPressed = false)));
   tabs.addEventListener("keydown", (event) => {
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     if (!step) return;

@@ -25,6 +25,8 @@ const laneIds = facts.lanes.map((lane) => lane.id);
 let run = newRun(laneIds);
 let scale = 1;
 let epoch = "";
+/** The view that was drawn last, "" if something has changed since. */
+let drawn = "";
 /** Milliseconds since the run began, as far as events tell, and when we learned of it. */
 let latest = { at: 0, heard: performance.now() };
 
@@ -80,17 +82,24 @@ function paintNumbers() {
   vitals.paint(run, facts.lanes, at);
   controls.paint(run, lanes, scale);
   const rows = grid.panes.map((pane) => ({ facts: pane.facts, number: pane.number, lane: laneOf(pane.facts.id) }));
-  if (controls.view() === "timeline") drawTimelines(byId("timeline"), rows, at, sheet.open);
-  if (controls.view() === "ledger") drawTable(byId("ledger"), rows, run, at, scale, facts.problem.answer ?? "");
+  if (!isOver(run) || drawn !== controls.view()) drawView(rows, at);
   rows.forEach(({ lane }, place) => {
     grid.paintTab(place, lane);
     if (controls.view() === "lanes") grid.panes[place].paintHead(lane, at, scale);
   });
 }
 
+/** Draw the view that is not lanes; once more than enough when nothing changes any more. @param {Parameters<typeof drawTimelines>[1]} rows @param {number} at */
+function drawView(rows, at) {
+  drawn = controls.view();
+  if (drawn === "timeline") drawTimelines(byId("timeline"), rows, at, sheet.open);
+  if (drawn === "ledger") drawTable(byId("ledger"), rows, run, at, scale, facts.problem.answer ?? "");
+}
+
 /** @param {number} lane @param {string} what */
 function touch(lane, what) {
   painter.touch(lane, what);
+  drawn = "";
   if (what === "head") controls.announce(run, lane);
 }
 
@@ -101,6 +110,7 @@ followRun(
       run = newRun(laneIds);
       if (epoch && snapshot.epoch !== epoch) grid = newGrid(facts.lanes, sheet.open, painter.ask); // started anew
       epoch = snapshot.epoch;
+      drawn = "";
       applyEvents(run, snapshot.events);
       run.status = snapshot.status;
       latest = { at: 0, heard: performance.now() };

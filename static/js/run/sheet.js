@@ -2,17 +2,19 @@
 // One call opened: the whole text with its formulas, the request, where it was used. A <dialog>, so focus stays in it
 // and returns to the card.
 
-import { byId, el, icon, setAttribute, setText, showState, stateGlyph } from "../lib/dom.js";
+import { byId, el, setAttribute, setText, showState, stateGlyph } from "../lib/dom.js";
 import { clock, full, plural, seconds } from "../lib/format.js";
-import { renderBlock, splitBlocks } from "../lib/maths.js";
 import { lookOf } from "./card.js";
-import { listRounds, nameIn } from "./pane.js";
+import { listRounds, nameIn } from "./round.js";
+import { newText } from "./text.js";
 
 /** @typedef {import("../types/state.d.ts").Call} Call */
 /** @typedef {import("../types/state.d.ts").Lane} Lane */
 /** @typedef {import("../types/state.d.ts").LaneFacts} LaneFacts */
 /** @typedef {{lane: Lane, facts: LaneFacts, number: number, call: Call}} Opened */
 /** @typedef {"text" | "reply" | "request" | "used"} Tab */
+
+const ENDED_BY = /** @type {Record<string, string>} */ ({ running: "–", failed: "fault", cancelled: "cancelled" });
 
 /**
  * @param {string} callsUrl where requests are fetched: `<callsUrl><lane>/<key>`
@@ -85,7 +87,7 @@ export function newSheet(callsUrl, find, opened) {
     setText(part("written"), full(call.tokens));
     setText(part("time"), call.endedAt === null ? "–" : clock(call.endedAt - call.startedAt));
     setText(part("first"), call.firstTokenAt === null ? "–" : seconds(call.firstTokenAt - call.startedAt));
-    setText(part("ended"), call.state === "running" ? "–" : call.state === "failed" ? "fault" : call.state === "cancelled" ? "stop" : call.finishReason === "length" ? "length" : "end");
+    setText(part("ended"), ENDED_BY[call.state] ?? call.finishReason ?? "–");
     setText(part("used-count"), String(usersOf(lane, call).length));
   }
 
@@ -178,48 +180,3 @@ function requestNodes(request, { facts, call }) {
     ...request.messages.map(([role, content]) => el("section", { class: "message" }, el("h3", { class: "micro quiet" }, role), el("pre", { class: "raw" }, content))),
   ];
 }
-
-/** The text of a call: finished blocks are drawn once, the last grows. @param {HTMLElement} body */
-function newText(body) {
-  const thinking = el("pre", { class: "raw" });
-  const thought = el("details", { class: "thinking", hidden: true }, el("summary", { class: "thought" }, icon("right"), el("span")), thinking);
-  const prose = el("div", { class: "prose" });
-  const live = el("p", { class: "prose prose--live" });
-  const fault = el("p", { class: "banner banner--failed", hidden: true });
-  let drawn = 0;
-
-  function reset() {
-    drawn = 0;
-    prose.replaceChildren();
-    live.textContent = "";
-    body.replaceChildren();
-  }
-
-  /** @param {Call} call */
-  function paint(call) {
-    if (!body.contains(prose)) body.replaceChildren(fault, thought, prose, live);
-    const wasAtEnd = body.scrollTop + body.clientHeight > body.scrollHeight - 24 && body.scrollTop > 0;
-    if (call.text.length < drawn) {
-      drawn = 0;
-      prose.replaceChildren();
-    }
-    const blocks = splitBlocks(call.text.slice(drawn));
-    const rest = call.state === "running" ? (blocks.pop() ?? "") : "";
-    for (const block of blocks.filter(Boolean)) {
-      prose.append(renderBlock(block));
-      drawn += block.length;
-    }
-    setText(live, rest);
-    setAttribute(live, "data-live", call.state === "running" ? "" : null);
-    thought.hidden = call.thinking === "";
-    setText(thinking, call.thinking);
-    setText(/** @type {Node} */ (thought.firstElementChild?.lastElementChild), call.text ? `Thought${thoughtFor(call)}` : "Thinking");
-    fault.hidden = call.state !== "failed";
-    setText(fault, call.error);
-    if (wasAtEnd && call.state === "running") body.scrollTop = body.scrollHeight;
-  }
-  return { paint, reset };
-}
-
-/** @param {Call} call */
-const thoughtFor = (call) => (call.usage?.reasoning_tokens ? `, ${full(call.usage.reasoning_tokens)} tokens` : `, ${full(call.thinking.length)} characters`);

@@ -6,7 +6,7 @@ import { clock, full, niceCeiling, short } from "../lib/format.js";
 import { SOLUTION_ROLES, lookOf } from "./card.js";
 import { answerOf, chipOf, verdictOf } from "./head.js";
 import { liveLedger } from "./ledger.js";
-import { listRounds } from "./pane.js";
+import { listRounds } from "./round.js";
 
 /** @typedef {import("../types/state.d.ts").Lane} Lane */
 /** @typedef {import("../types/state.d.ts").LaneFacts} LaneFacts */

@@ -5,7 +5,7 @@ import { el, svg } from "../lib/dom.js";
 import { clock, niceCeiling, short } from "../lib/format.js";
 import { lookOf } from "./card.js";
 import { findCriticalPath, spentBy } from "./ledger.js";
-import { nameIn, listRounds } from "./pane.js";
+import { nameIn, listRounds } from "./round.js";
 
 /** @typedef {import("../types/state.d.ts").Call} Call */
 /** @typedef {import("../types/state.d.ts").Lane} Lane */
@@ -39,6 +39,7 @@ export function rowsOf(lane, now) {
  * @param {(lane: number, key: string) => void} openCall
  */
 export function drawTimelines(root, lanes, now, openCall) {
+  if (root.matches(":active")) return; // a click is under way: what it hits must stay
   const end = Math.max(1000, ...lanes.flatMap(({ lane }) => [...lane.calls.values()].map((call) => call.endedAt ?? now)));
   const scroll = root.scrollTop;
   root.replaceChildren(...lanes.map((each) => panel(each, now, end, root.clientWidth - 64, openCall)));
