@@ -12,9 +12,7 @@ LONGEST = 2_000
 
 _TAIL = 8_192
 _BRACES = re.compile(r"\\.|[{}]", re.DOTALL)
-_PLACEHOLDERS = frozenset(
-    {"", "...", "…", "\\ldots", "\\dots", "answer", "your answer", "final answer"}
-)  # echoes of us
+_PLACEHOLDERS = frozenset({"", "...", "…", "\\ldots", "\\dots", "answer", "your answer", "final answer"})
 _LONGEST_SENTENCE = 100
 _LINE = re.compile(
     r".*\banswers?(?: to [\w ]{1,60}?)?[*_ \t]{0,4}(?:(?P<colon>(?:is|are)?[ \t]?[:=])|(?P<verb>is|are)\b)"

@@ -76,6 +76,7 @@ class LiveLane:
         self._emit = emit
         self._equal = equal
         self._equalities: dict[tuple[str, str], bool] = {}
+        self._shortened: dict[tuple[str, int], str] = {}
         self._calls: list[LiveCall] = []
         self._spent = 0
         self._positions: Counter[str] = Counter()
@@ -144,8 +145,9 @@ class LiveLane:
         """
         outcomes = await _run_all([_attempt(call, index, each) for index, call in enumerate(calls)])
         completed = [outcome for outcome in outcomes if not isinstance(outcome, ModelError)]
-        if not completed:
-            raise next(outcome for outcome in outcomes if isinstance(outcome, ModelError))
+        failures = [outcome for outcome in outcomes if isinstance(outcome, ModelError)]
+        if failures and not completed:
+            raise failures[0]
         return completed
 
     async def ask_many(
@@ -162,6 +164,11 @@ class LiveLane:
 
     async def shorten(self, text: str, limit: int) -> str:
         """Return the end of a text, at most `limit` tokens of it: the end holds the answer."""
+        if (text, limit) not in self._shortened:  # many calls may read the same draft, and counting asks the server
+            self._shortened[text, limit] = await self._cut(text, limit)
+        return self._shortened[text, limit]
+
+    async def _cut(self, text: str, limit: int) -> str:
         if len(text.encode()) <= limit:  # a token is at least one byte
             return text
         size = await self._model.count_tokens(text)

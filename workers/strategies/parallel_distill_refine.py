@@ -167,14 +167,14 @@ async def parallel_distill_refine(problem: Problem, lane: LiveLane, params: Para
     workspaces = [Workspace("", ())] * params.widths[0]
     for number, next_width in enumerate((*params.widths[1:], 0), start=1):
         async with lane.round(f"Round {number}"):
-            drafts = await lane.gather([_ask_draft(problem.question, workspace, lane) for workspace in workspaces])
+            drafts = await lane.gather([_ask_draft(lane, problem.question, workspace) for workspace in workspaces])
             await _offer_majority(lane, drafts, number)
             if next_width:
                 workspaces = await distill(lane, Batch(problem.question, drafts, next_width, params))
     return Answer.from_reply(drafts[0])
 
 
-def _ask_draft(question: str, workspace: Workspace, lane: LiveLane) -> Coroutine[Any, Any, Reply]:
+def _ask_draft(lane: LiveLane, question: str, workspace: Workspace) -> Coroutine[Any, Any, Reply]:
     text, sources = workspace
     prompt = fill(REFINE, question=question, workspace=text) if text else fill(DRAFT, question=question)
     return lane.ask(prompt, role="refine" if sources else "draft", after=sources)

@@ -125,7 +125,7 @@ async def sequential_refinement(problem: Problem, lane: LiveLane, params: Params
         previous = latest
         async with lane.round(f"Round {number}"):
             rewrite = _analyze_and_rewrite if params.error_analysis else _rewrite
-            latest = await rewrite(problem.question, previous, lane)
+            latest = await rewrite(lane, problem.question, previous)
         _offer(lane, latest, number)
         unchanged = unchanged + 1 if await _is_same(lane, previous, latest) else 0
         if params.patience and unchanged >= params.patience and number < params.rounds:
@@ -134,12 +134,12 @@ async def sequential_refinement(problem: Problem, lane: LiveLane, params: Params
     return Answer.from_reply(latest)
 
 
-async def _rewrite(question: str, previous: Reply, lane: LiveLane) -> Reply:
+async def _rewrite(lane: LiveLane, question: str, previous: Reply) -> Reply:
     prompt = fill(REFINE, question=question, solution=show_solution(previous))
     return await lane.ask(prompt, role="refine", after=previous)
 
 
-async def _analyze_and_rewrite(question: str, previous: Reply, lane: LiveLane) -> Reply:
+async def _analyze_and_rewrite(lane: LiveLane, question: str, previous: Reply) -> Reply:
     solution = show_solution(previous)
     critique = await lane.ask(fill(CRITIQUE, question=question, solution=solution), role="critique", after=previous)
     prompt = fill(REWRITE, question=question, solution=solution, critique=critique.solution)

@@ -38,6 +38,16 @@ class CountsLate(ScriptedModel):
         yield Chunk(usage=Usage(prompt_tokens=1_000, completion_tokens=4))
 
 
+class CountsItsCounting(ScriptedModel):
+    """Remembers what it was asked to count."""
+
+    counted: tuple[str, ...] = ()
+
+    async def count_tokens(self, text: str) -> int:
+        self.counted = (*self.counted, text)
+        return await super().count_tokens(text)
+
+
 def make_lane(
     replies: Mapping[str, Sequence[str]] | None = None,
     *,
@@ -158,6 +168,12 @@ async def test_asking_nothing_is_our_mistake():
     assert str(mistake.value) == "Role 'draft' asks nothing: the list of prompts is empty."
 
 
+async def test_gathering_nothing_gives_nothing():
+    lane, _, _ = make_lane()
+
+    assert await lane.gather([]) == []
+
+
 async def test_chains_run_side_by_side_and_a_broken_one_is_left_out():
     lane, _, _ = make_lane({"draft": ("a", "b"), "refine": ("A", "B")}, faults={"draft-1": CUT})
 
@@ -216,6 +232,16 @@ async def test_a_shortened_text_fits_and_is_an_end(text: str, limit: int):
     assert text.endswith(shortened)
     assert len(shortened.split()) <= limit
     assert shortened == text or len(text.split()) > limit
+
+
+async def test_a_text_read_by_many_calls_is_counted_once():
+    lane, _, model = make_lane(model=CountsItsCounting)
+    text = "word " * 100
+
+    assert len({await lane.shorten(text, 10) for _ in range(5)}) == 1
+
+    assert isinstance(model, CountsItsCounting)
+    assert model.counted.count(text) == 1
 
 
 async def test_votes_and_notes_are_told():
