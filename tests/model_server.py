@@ -107,8 +107,6 @@ class Server:
             first_token_seconds=self.settings.first_token_seconds,
         )
 
-    # --- what is asked ------------------------------------------------------------------------------------
-
     async def models(self, request: web.Request) -> web.Response:
         model = {"id": self.settings.model, "object": "model", "owned_by": "tests"}
         if self.settings.dialect == "llama.cpp":
@@ -155,12 +153,11 @@ class Server:
         self.open.add(task)
         try:
             return await Answering(self.choose(prompt), request, entry).answer()
-        except ConnectionError:
+        except (ConnectionError, asyncio.CancelledError) as error:
             entry["ended"] = "closed by client"
+            if isinstance(error, asyncio.CancelledError):
+                raise
             return web.Response()
-        except asyncio.CancelledError:
-            entry["ended"] = "closed by client"
-            raise
         finally:
             self.open.discard(task)
 
@@ -178,8 +175,6 @@ class Server:
                 f"{size + body['max_tokens']} tokens. Please reduce the length of the messages.",
             )
         return None
-
-    # --- for tests ----------------------------------------------------------------------------------------
 
     async def script(self, request: web.Request) -> web.Response:
         self.rules, self.used = [Rule(**rule) for rule in await request.json()], {}

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from tests.workers.backends.test_openai_server import fail, make_request, read, text_of
+from tests.workers.backends.asking import fail, make_request, read, text_of
 from webapp.local import model_server
 from workers.backends.openai_server import OpenAIServer
 from workers.core.errors import Refused
