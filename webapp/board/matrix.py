@@ -18,6 +18,8 @@ from webapp.runs.models import ENDED, Recipe, Run, Status
 
 _RECENT = 40
 """Lanes that the pace is taken from: a run that was continued goes at today's pace."""
+_SMALL = 1500
+"""Cells that are drawn in less than half a second."""
 _LEAST = 4
 """Ended lanes below which no end is foretold."""
 
@@ -80,6 +82,11 @@ class Matrix(NamedTuple):
     columns: list[Column]
     lines: list[MatrixLine]
     progress: Progress
+
+    @property
+    def poll_seconds(self) -> int:
+        """Return how often the page asks for news: a large matrix is slow to draw."""
+        return 2 if len(self.columns) * len(self.lines) <= _SMALL else 10
 
 
 @require_safe
