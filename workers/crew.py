@@ -10,7 +10,6 @@ from typing import Any, NamedTuple, TypeVar
 import structlog
 
 from workers.backends.replay import ReplayModel
-from workers.core.answers import compare_plainly
 from workers.core.assignments import Assignment, Pulse
 from workers.core.errors import FencedOff
 from workers.core.events import Event
@@ -84,7 +83,7 @@ class Crew:
             model=ReplayModel(assignment.journal, self._model) if assignment.journal else self._model,
             emit=self._outbox.emit,
             clock=lambda: round((now() - began) * 1000),
-            equal=_Equality(),
+            equal=_are_equal,
         )
         self._fences[lane_id] = work.fence
         self._active[lane_id] = lane
@@ -142,15 +141,5 @@ class Crew:
         return asyncio.get_running_loop().run_in_executor(self._thread, partial(verb, *args))
 
 
-class _Equality:
-    """Whether two answers of a lane mean the same. Votes are counted after every draft, so each pair is judged once."""
-
-    def __init__(self) -> None:
-        self._known: dict[tuple[str, str], bool] = {}
-
-    async def __call__(self, one: str, other: str) -> bool:
-        pair = (one, other)
-        if pair not in self._known:
-            plain = compare_plainly(one, other)
-            self._known[pair] = await asyncio.to_thread(are_equal, one, other) if plain is None else plain
-        return self._known[pair]
+async def _are_equal(one: str, other: str) -> bool:
+    return await asyncio.to_thread(are_equal, one, other)

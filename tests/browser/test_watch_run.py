@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, WebSocketRoute, expect
 
-from tests.browser.conftest import Site
+from tests.browser.stack import LiveSite as Site
 from tests.model_server import HOSTILE, Rule
 
 SLOW = Rule(
