@@ -33,7 +33,7 @@ def import_suite(
     """
     name = name.strip()
     slug = slug or slugify(name)[:MOST_SLUG_CHARS]
-    if faults := [*_check_texts(name, description), *_check_slug(slug)]:
+    if faults := _check_texts(name, description) or _check_slug(slug):
         raise BadFile(faults)
     problems = read_problems(content, grader=grader)
     return save_suite(name=name, slug=slug, description=description, problems=problems)
