@@ -55,8 +55,14 @@ class ProblemForm(forms.Form):
 
     question = forms.CharField(label="Problem", required=False, strip=False, widget=forms.Textarea)
     answer = forms.CharField(label="Reference answer", required=False)
-    grader = forms.ChoiceField(label="Grader", required=False)
-    problem = forms.IntegerField(required=False, widget=forms.HiddenInput)
+    grader = forms.ChoiceField(
+        label="Grader",
+        error_messages={
+            "required": "Choose a grader.",
+            "invalid_choice": "There is no grader ‘%(value)s’. Choose one of the list.",
+        },
+    )
+    problem = forms.CharField(required=False, widget=forms.HiddenInput)
 
     def __init__(self, texts: QueryDict) -> None:
         """Offer the graders there are."""
@@ -66,7 +72,7 @@ class ProblemForm(forms.Form):
         ]
         self.reading = ""
         """How the grader reads the reference answer."""
-        for name, shape in (("question", "editor__text"), ("answer", "input"), ("grader", "select")):
+        for name, shape in (("question", "editor__text"), ("answer", "input"), ("grader", "select"), ("problem", "")):
             self.fields[name].widget.attrs["class"] = shape
             self.fields[name].validators = []  # ours below say what to do
         self.fields["question"].widget.attrs |= {"rows": 6, "spellcheck": "false"}
@@ -94,7 +100,8 @@ class ProblemForm(forms.Form):
 
     def _find_taken(self, cleaned: dict[str, Any]) -> Problem | None:
         """Return the stored problem that was taken, unless it was changed since."""
-        stored = Problem.objects.filter(pk=cleaned.get("problem") or 0).first()
+        number = cleaned.get("problem") or ""
+        stored = Problem.objects.filter(pk=number).first() if number.isdecimal() and len(number) < 18 else None
         names = ("question", "answer", "grader")
         if stored and all(getattr(stored, name) == cleaned.get(name) for name in names):
             return stored
@@ -153,14 +160,14 @@ class Card:
     @property
     def more_fields(self) -> list[forms.BoundField]:
         """Return the settings behind "More settings"."""
-        shown = {field.name for field in self.main_fields}
-        return [field for field in (*self.params, *self.own) if field.name not in shown]
+        shown = {field.html_name for field in self.main_fields}
+        return [field for field in (*self.params, *self.own) if field.html_name not in shown]
 
     @property
     def is_open(self) -> bool:
         """Say whether something behind "More settings" was set, or is wrong."""
         has_fault = self.is_picked and any(field.errors for field in self.more_fields)
-        own = set(self.own.values) & {field.name for field in self.more_fields}
+        own = {self.own.add_prefix(name) for name in self.own.values} & {field.html_name for field in self.more_fields}
         return has_fault or bool(self.model_error or self.model or own)
 
 

@@ -182,6 +182,13 @@ def test_a_changed_problem_of_a_suite_is_a_new_problem(client, served, suite):
     assert problem.question == "What is 20 + 22?"
 
 
+@pytest.mark.parametrize("number", ["nonsense", "9" * 30, "-1", "\0"])
+def test_a_number_of_no_problem_makes_a_new_one(client, served, number):
+    post(client, fields(problem=number, question="What is 9 + 9?"))
+
+    assert Run.objects.get().lanes.all()[0].problem.question == "What is 9 + 9?"
+
+
 def test_taking_a_problem_keeps_everything_else(client, served, suite):
     problem = suite.problems.get(answer="42")
 

@@ -62,6 +62,7 @@ WRONG = {
         "id_answer",
         "The reference answer 'forty-two' is not a number.",
     ),
+    "unknown grader": ({"grader": "gut"}, "id_grader", "There is no grader ‘gut’. Choose one of the list."),
     "unknown model": ({"model": "gpt-9"}, "id_model", "The model server has no ‘gpt-9’; it has scripted."),
     "unknown model of one lane": (
         {"lane__3__model": "gpt-9"},
