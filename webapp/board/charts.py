@@ -249,7 +249,7 @@ class IntervalDrawing(NamedTuple):
 
 def draw_interval(accuracy: float, interval: Interval, bounds: tuple[int, int]) -> IntervalDrawing:
     """Place an accuracy and its interval between the bounds that the whole table shares."""
-    across = Scale(*bounds, 2, 130)
+    across = Scale(*bounds, 5, 127)  # the point's own width stays inside
     return IntervalDrawing(
         ticks=[across(at) for at in _percent_ticks(*bounds)],
         low=across(100 * interval.low),
