@@ -3,7 +3,7 @@
 
 import { byId, setText } from "../lib/dom.js";
 import { bindKeys } from "../lib/keys.js";
-import { loadMaths, renderInPlace } from "../lib/maths.js";
+import { loadMaths, renderInPlace, splitFormulas } from "../lib/maths.js";
 import { newControls } from "./controls.js";
 import { newGrid } from "./grid.js";
 import { newPainter } from "./painter.js";
@@ -21,6 +21,8 @@ import { drawTimelines } from "./timeline.js";
 const facts = /** @type {RunFacts} */ (JSON.parse(byId("run-facts").textContent ?? ""));
 const { snapshotUrl = "", socketPath = "", callsUrl = "", mathsStyle = "" } = byId("run-script").dataset;
 const laneIds = facts.lanes.map((lane) => lane.id);
+
+const LONGEST_WAIT_FOR_MATHS_MS = 1500;
 
 let run = newRun(laneIds);
 let scale = 1;
@@ -56,6 +58,7 @@ function find(id, key) {
 
 /** Return milliseconds since the run began: the server's, carried on by our clock. */
 function now() {
+  if (run.status === "queued") return 0;
   return isOver(run) ? latest.at : latest.at + performance.now() - latest.heard;
 }
 
@@ -103,6 +106,8 @@ function touch(lane, what) {
   if (what === "head") controls.announce(run, lane);
 }
 
+bindKeys(controls.keys(sheet, () => grid));
+await drawQuestion();
 followRun(
   { snapshotUrl, socketPath, query: location.search.slice(1) },
   {
@@ -128,5 +133,10 @@ followRun(
   },
 );
 
-bindKeys(controls.keys(sheet, () => grid));
-void loadMaths(mathsStyle).then(() => renderInPlace(byId("question")));
+/** Draw the formulas of the question. They change its height, so the lanes below wait for them, but not for long. */
+async function drawQuestion() {
+  const question = byId("question");
+  const drawn = loadMaths(mathsStyle).then(() => renderInPlace(question));
+  const hasFormulas = splitFormulas(question.textContent ?? "").some((piece) => piece.kind !== "text");
+  if (hasFormulas) await Promise.race([drawn, new Promise((resolve) => setTimeout(resolve, LONGEST_WAIT_FOR_MATHS_MS))]);
+}

@@ -17,7 +17,7 @@ import { findWorkspace, newWorkspace } from "./workspace.js";
 /** @typedef {ReturnType<typeof newPane>} Pane */
 
 /** Heights in px, as in tokens.css: what stands above and below the cards. */
-const [RAIL, HISTOGRAM, WORKSPACE] = [74, 114, 188];
+const [RAIL, HISTOGRAM, WORKSPACE] = [74, 96, 188];
 
 /** @param {LaneFacts} facts @param {number} number place on the page, from 1 @param {(key: string) => void} openCall */
 export function newPane(facts, number, openCall) {

@@ -7,7 +7,7 @@ import { plural } from "../lib/format.js";
 /** @typedef {import("../types/events.d.ts").Tally} Tally */
 /** @typedef {import("../types/events.d.ts").VotesCounted} VotesCounted */
 
-const MOST_ROWS = 6;
+const MOST_ROWS = 5;
 
 /**
  * Return the rows with new answers behind the known ones. A row is named by the call that first gave its answer, as the
