@@ -128,8 +128,8 @@ def test_hostile_text_is_shown_as_text(live_site, new_viewer):
 
 
 def test_nothing_moves_while_text_streams(live_site, new_viewer):
-    long_words = " ".join(["overflowing" * 12, "short"] * 48)
-    live_site.model_server.script(Rule(replies=(long_words + r" \boxed{42}",), tokens_per_second=5))
+    long_words = " ".join(["overflowing" * 12, "short"] * 200)
+    live_site.model_server.script(Rule(replies=(long_words + r" \boxed{42}",), tokens_per_second=4))
     address = live_site.start("direct", VOTES, {"strategy": "parallel_distill_refine", "params": {"widths": [4, 1]}})
     page = new_viewer().page
     page.goto(address)
