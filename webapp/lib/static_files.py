@@ -19,4 +19,6 @@ class StaticFiles(WhiteNoiseMiddleware):
         del response["content-type"]
         for name, value in found.headers:
             response[name] = value
+        if body:
+            response["Content-Length"] = str(len(body))  # the file may have been edited since the site began
         return response
