@@ -1,6 +1,7 @@
 """The child's end of `_pool.py`: answer questions, one line of JSON each, within limits of memory and CPU time.
 
-Run as `python -m workers.graders._child MODULE CPU_SECONDS`; MODULE has a function `answer(question) -> dict`.
+Run as `python -m workers.graders._child MODULE SECONDS`; MODULE has a function `answer(question) -> dict`, and does on
+import whatever takes long the first time.
 """
 
 import contextlib
@@ -8,6 +9,7 @@ import json
 import logging
 import os
 import resource
+import signal
 import sys
 import threading
 from importlib import import_module
@@ -17,7 +19,7 @@ from typing import BinaryIO
 _MEMORY_BYTES = 2 * 1024**3
 
 
-def main(module: str, cpu_seconds: int) -> None:
+def main(module: str, seconds: float) -> None:
     """Answer until standard input closes."""
     logging.disable()
     replies = os.fdopen(os.dup(1), "wb", buffering=0)
@@ -31,7 +33,7 @@ def main(module: str, cpu_seconds: int) -> None:
     replies.write(b"{}\n")
     while True:
         question = json.loads(questions.get())
-        _allow_cpu(cpu_seconds)
+        _allow_cpu(seconds)
         try:
             reply = answer(question)
         except MemoryError:
@@ -40,6 +42,7 @@ def main(module: str, cpu_seconds: int) -> None:
             reply = {"fault": "nesting"}
         except Exception as error:
             reply = {"fault": f"{type(error).__name__}: {error}"[:200]}
+        signal.setitimer(signal.ITIMER_PROF, 0)
         replies.write(json.dumps(reply).encode() + b"\n")
 
 
@@ -54,10 +57,12 @@ def _limit(kind: int, most: int) -> None:
         resource.setrlimit(kind, (most, resource.getrlimit(kind)[1]))
 
 
-def _allow_cpu(seconds: int) -> None:
+def _allow_cpu(seconds: float) -> None:
+    """Have the kernel end this process once it has used so much more CPU time, wherever it is stuck."""
+    signal.setitimer(signal.ITIMER_PROF, seconds)  # nobody handles SIGPROF: it kills
     used = resource.getrusage(resource.RUSAGE_SELF)
-    _limit(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime) + 1 + seconds)
+    _limit(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime + seconds) + 2)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    main(sys.argv[1], float(sys.argv[2]))

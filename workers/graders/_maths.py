@@ -24,3 +24,7 @@ def _parse(latex: str) -> list[Any]:
     boxed = f"\\boxed{{{latex}}}"
     parsed: list[Any] = parse(boxed, _LATEX, fallback_mode="no_fallback", parsing_timeout=None, raise_on_error=False)
     return parsed
+
+
+for _gold, _other in (("x^2-1", "(x-1)(x+1)"), ("\\sin^2 x+\\cos^2 x", "1"), ("[0,1)", "[0,1]"), ("\\pi", "3.14")):
+    answer({"gold": _gold, "other": _other})  # sympy imports half of itself when first used

@@ -1,11 +1,13 @@
-"""Ask questions that may never be answered: in child processes that the parent kills on the wall clock.
+"""Ask questions that may never be answered: in child processes that are killed when they take too long.
 
 `signal.alarm` works in no thread but the first, and C code holding the interpreter ignores every polite stop; a
 process that is killed always stops. Children are started with `subprocess`, not `multiprocessing`: Celery's worker
 processes may have no `multiprocessing` children, and nothing of the parent is imported or copied.
 
-A child ends by itself when its parent is gone (its standard input closes), or when a question has used up its CPU
-seconds, should the interpreter be stuck and not notice. See `_child.py` for the other end.
+A question's seconds are seconds of CPU: on a machine that a model server keeps busy, an honest comparison takes long
+on the clock, and must not be called a timeout for that. The kernel ends a child that has used them up; the parent
+kills one that takes `_PATIENCE` times as long on the wall clock. A child also ends by itself when its parent is gone
+(its standard input closes). See `_child.py` for the other end.
 """
 
 import atexit
@@ -13,6 +15,7 @@ import contextlib
 import json
 import os
 import selectors
+import signal
 import subprocess
 import sys
 import threading
@@ -24,6 +27,8 @@ from typing import Any
 
 _ROOT = Path(__file__).resolve().parents[2]
 _START_SECONDS = 60.0
+_PATIENCE = 4
+_OUT_OF_CPU = (-signal.SIGPROF, -signal.SIGXCPU)
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # each thread reserves address space
 
 
@@ -43,7 +48,7 @@ class KillablePool:
     """
 
     def __init__(self, module: str, *, size: int, seconds: float) -> None:
-        """Serve `module.answer(question)`, with `size` children and `seconds` for each question."""
+        """Serve `module.answer(question)`, with `size` children and `seconds` of CPU for each question."""
         self._module = module
         self._size = size
         self._seconds = seconds
@@ -64,7 +69,7 @@ class KillablePool:
                     self._discard(child)
                     child = self._start()
                 child.wait_until_ready()
-                reply = child.ask(line, self._seconds)
+                reply = child.ask(line)
                 if reply is not None:
                     return reply
             raise TookTooLong("it brought down two processes")
@@ -89,7 +94,7 @@ class KillablePool:
 
     def _start(self) -> "_Child":
         try:
-            child = _Child(self._module, cpu_seconds=int(self._seconds) + 1)
+            child = _Child(self._module, seconds=self._seconds)
         except OSError as error:
             raise PoolBroken(f"The grading process could not be started: {error}.") from error
         with self._lock:
@@ -115,10 +120,11 @@ class KillablePool:
 class _Child:
     """One process, at one question at a time: a line of JSON in, a line of JSON out."""
 
-    def __init__(self, module: str, *, cpu_seconds: int) -> None:
+    def __init__(self, module: str, *, seconds: float) -> None:
+        self._seconds = seconds
         kept = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR") if name in os.environ}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "workers.graders._child", module, str(cpu_seconds)],
+            [sys.executable, "-m", "workers.graders._child", module, str(seconds)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -145,20 +151,28 @@ class _Child:
         except TookTooLong:
             line = None
         if line is None:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(1)
-            raise PoolBroken(f"The grading process did not start (exit code {self._process.returncode}).")
+            raise PoolBroken(f"The grading process did not start (exit code {self._end()}).")
         self._is_ready = True
 
-    def ask(self, line: bytes, seconds: float) -> dict[str, Any] | None:
-        """Return the answer, or None if the process died over it."""
+    def ask(self, line: bytes) -> dict[str, Any] | None:
+        """Return the answer, or None if somebody else has killed the process. Raises TookTooLong."""
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(line)
         except OSError:
             return None
-        reply = self._read_line(seconds)
-        return None if reply is None else json.loads(reply)
+        reply = self._read_line(self._seconds * _PATIENCE)
+        if reply is not None:
+            return dict(json.loads(reply))
+        if self._end() in _OUT_OF_CPU:
+            raise TookTooLong(f"it took longer than {self._seconds:g} seconds")
+        return None
+
+    def _end(self) -> int | None:
+        """Return how the process ended, a moment after its output has."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(1)
+        return self._process.returncode
 
     def kill(self) -> None:
         with contextlib.suppress(OSError):

@@ -1,7 +1,7 @@
 r"""Compare as mathematics: `\frac{1}{2}` is 0.5, and `(x-1)(x+1)` is `x^2-1`.
 
 What is plainly the same never leaves this process. The rest goes to math-verify in a process that is killed after
-three seconds: a timeout is a ruling of its own, never "wrong", or slow answers would count against a strategy.
+three seconds of CPU: a timeout is a ruling of its own, never "wrong", or slow answers would count against a strategy.
 Source: math-verify 0.9, which takes the gold answer first.
 """
 

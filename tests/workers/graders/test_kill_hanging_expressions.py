@@ -171,6 +171,18 @@ def test_a_child_knows_no_secret_of_its_parent(monkeypatch):
     assert "VLLM_API_KEY" not in reply["environment"]
 
 
+def test_a_child_that_only_waits_is_killed_by_its_parent():
+    pool = KillablePool("tests.workers.graders.surroundings", size=1, seconds=0.5)
+    pool.ask({})
+    (waiting,) = pool.pids()
+
+    with pytest.raises(TookTooLong, match=r"^it took longer than 2 seconds$"):
+        pool.ask({"sleep": 600})
+
+    pool.close()
+    assert not is_running(waiting)
+
+
 def test_a_child_that_takes_too_much_memory_says_so():
     pool = KillablePool("tests.workers.graders.surroundings", size=1, seconds=3.0)
 
