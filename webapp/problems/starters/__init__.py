@@ -30,7 +30,8 @@ STARTERS = (
     Starter(
         "starter-60",
         "Starter 60",
-        "Capitals, small sums and one-step stories: a tiny model solves them sometimes, so strategies differ on them.",
+        "Capitals, small sums and one-step stories. SmolLM2-135M is right in 34% of single drafts (29 to 39), on 51 of"
+        " the 62 problems sometimes but not always, so strategies can differ.",
     ),
     _puzzles("countdown-24", "Countdown 24", "Reach a number with three others; many solutions count."),
     _puzzles("chain-sum-24", "Chain sums 24", "Add and subtract two or three numbers."),
