@@ -9,6 +9,7 @@ from webapp.catalog.forms import write_texts
 from webapp.problems.models import Problem, SuitePlace
 from webapp.runs.forms import Budget, card_numbers, default_texts
 from webapp.runs.models import Lane, Recipe, Run
+from webapp.runs.models_on_server import ServerDown, list_models
 from workers import strategies
 from workers.core.values import Sampling
 
@@ -20,13 +21,22 @@ def default_setup() -> QueryDict:
     """Return what somebody sees who has never been here: a problem, four strategies, their defaults."""
     texts = QueryDict(mutable=True)
     texts["model"] = settings.MODEL_SERVER.model
-    _write(texts, write_texts(Sampling(), "sampling"))
+    _write(texts, write_texts(_fitting_sampling(), "sampling"))
     _write(texts, write_texts(Budget(), "budget"))
     place = SuitePlace.objects.select_related("problem").order_by("suite__created_at", "suite_id", "position").first()
     put_problem(texts, place.problem if place else STARTER)
     known = strategies.catalog()
     pick_strategies(texts, [slug for slug in FIRST_PICKS if slug in known] or list(known)[:4])
     return texts
+
+
+def _fitting_sampling() -> Sampling:
+    """Return the default sampling, with texts so short that a prompt holds several of them."""
+    try:
+        context = list_models()[0].context_tokens
+    except ServerDown:
+        context = None
+    return Sampling(max_tokens=max(64, min(4096, context // 8))) if context else Sampling()
 
 
 def setup_of_run(run: Run) -> QueryDict:

@@ -1,11 +1,13 @@
 """Composing a comparison on the page: what it begins with, what it starts."""
 
+import dataclasses
 import re
 
 import pytest
 from django.http import QueryDict
 from django.urls import reverse
 
+from tests.fixtures_model_server import run_model_server
 from tests.webapp.runs.composing import fields, post
 from tests.webapp.runs.playing import make_run
 from webapp.runs import setups
@@ -122,8 +124,16 @@ def test_the_defaults_come_back_on_demand(client, served):
 # --- what it starts --------------------------------------------------------------------------------------------
 
 
+def test_texts_are_so_short_by_default_that_a_prompt_holds_several(client, settings):
+    with run_model_server("--context", "2048") as server:
+        settings.MODEL_SERVER = dataclasses.replace(settings.MODEL_SERVER, base_url=server.base_url, model="scripted")
+        post(client, fields())
+
+    assert Run.objects.get().lanes.first().recipe.sampling["max_tokens"] == 256
+
+
 def test_a_lane_can_have_its_own_sampling(client, served):
-    post(client, fields(**{"pick": ["1", "2"], "lane__2__sampling__temperature": "0.1"}))
+    post(client, fields(**{"pick": ["1", "2"], "sampling__max_tokens": "512", "lane__2__sampling__temperature": "0.1"}))
 
     first, second = Run.objects.get().lanes.select_related("recipe")
     assert first.recipe.sampling == {"temperature": 0.8, "top_p": 0.95, "max_tokens": 512}

@@ -53,7 +53,7 @@ def test_a_call_longer_than_the_context_is_warned_of(client, settings):
 
     with run_model_server("--context", "600") as server:
         settings.MODEL_SERVER = dataclasses.replace(settings.MODEL_SERVER, base_url=server.base_url, model="scripted")
-        page = post(client, fields(), "/new/preview").content.decode()
+        page = post(client, fields(sampling__max_tokens="512"), "/new/preview").content.decode()
 
     assert re.search(r"A call may need [\d,]+ tokens; the model&#x27;s context holds 600\.", page)
 
