@@ -35,7 +35,7 @@ let latest = { at: 0, heard: performance.now() };
 const sheet = newSheet(callsUrl, find, () => {});
 let grid = newGrid(facts.lanes, sheet.open, () => painter.ask());
 const vitals = newVitals();
-const painter = newPainter({ paintLane, isVisible: (lane) => lane === 0 || controls.view() !== "lanes" || grid.isVisible(lane), paintNumbers });
+const painter = newPainter({ paintLane, isVisible: (lane) => lane === 0 || controls.view() !== "lanes" || grid.isVisible(lane), paintNumbers: paintPart, parts: laneIds.length + 1 });
 const controls = newControls(facts, {
   changeView: paintNumbers,
   changeSizes: (choice) => grid.panes.forEach((pane) => pane.setSizes(choice, laneOf(pane.facts.id))),
@@ -71,14 +71,22 @@ function hear(events) {
 
 /** @param {number} id @param {Set<string>} touched */
 function paintLane(id, touched) {
-  if (id === 0 || touched.has("head")) paintNumbers();
   const place = laneIds.indexOf(id);
-  if (place < 0) return;
+  if (place < 0) return paintNumbers();
+  if (touched.has("head")) paintPart(place);
   grid.panes[place].paint(laneOf(id), touched);
   sheet.paintIf(id, touched);
 }
 
-function paintNumbers() {
+/** Paint the figures of one lane, or of the run where `part` is past the lanes. @param {number} part */
+function paintPart(part) {
+  if (part >= laneIds.length) return paintRun();
+  const lane = laneOf(laneIds[part]);
+  grid.paintTab(part, lane);
+  if (controls.view() === "lanes") grid.panes[part].paintHead(lane, now(), scale);
+}
+
+function paintRun() {
   const lanes = laneIds.map(laneOf);
   const at = now();
   scale = Math.max(scale, barScale(lanes));
@@ -86,10 +94,11 @@ function paintNumbers() {
   controls.paint(run, lanes, scale);
   const rows = grid.panes.map((pane) => ({ facts: pane.facts, number: pane.number, lane: laneOf(pane.facts.id) }));
   if (!isOver(run) || drawn !== controls.view()) drawView(rows, at);
-  rows.forEach(({ lane }, place) => {
-    grid.paintTab(place, lane);
-    if (controls.view() === "lanes") grid.panes[place].paintHead(lane, at, scale);
-  });
+}
+
+function paintNumbers() {
+  paintRun();
+  laneIds.forEach((_, place) => paintPart(place));
 }
 
 /** Draw the view that is not lanes; once more than enough when nothing changes any more. @param {Parameters<typeof drawTimelines>[1]} rows @param {number} at */

@@ -2,9 +2,12 @@
 // The only requestAnimationFrame of the page: once per frame, what was touched and can be seen; numbers four times a second.
 
 const NUMBERS_MS = 250;
+/** Cards painted in one frame, about; the rest follow in the next. One frame of events touches every streaming card. */
+const MOST_PER_FRAME = 16;
 
 /**
- * @param {{paintLane: (lane: number, touched: Set<string>) => void, isVisible: (lane: number) => boolean, paintNumbers: () => void}} work
+ * @param {{paintLane: (lane: number, touched: Set<string>) => void, isVisible: (lane: number) => boolean, paintNumbers: (part: number) => void,
+ *   parts: number}} work `paintNumbers` paints one of the page's parts; each has its turn four times a second, and never all in one frame
  */
 export function newPainter(work) {
   /** @type {Map<number, Set<string>>} */
@@ -13,8 +16,11 @@ export function newPainter(work) {
 
   function paint() {
     isAsked = false;
+    let room = MOST_PER_FRAME;
     for (const [lane, what] of touched) {
       if (!work.isVisible(lane)) continue; // kept until it can be seen
+      if (room <= 0) return ask();
+      room -= what.size;
       touched.delete(lane);
       work.paintLane(lane, what);
     }
@@ -35,9 +41,11 @@ export function newPainter(work) {
     ask();
   }
 
+  let part = 0;
   const timer = setInterval(() => {
-    if (!document.hidden) work.paintNumbers();
-  }, NUMBERS_MS);
+    if (!document.hidden) work.paintNumbers(part);
+    part = (part + 1) % work.parts;
+  }, NUMBERS_MS / work.parts);
 
   return { touch, ask, stop: () => clearInterval(timer) };
 }

@@ -66,6 +66,7 @@ export function followRun(address, listener) {
       cursor = frame.cursor ?? cursor;
       epoch = frame.epoch ?? epoch;
     } else if (frame.events) {
+      if (epoch === "" && cursor === 0) epoch = frame.epoch ?? ""; // we came before the first event of all
       if (frame.prev !== cursor || (frame.epoch !== undefined && frame.epoch !== epoch)) return false;
       cursor = frame.cursor ?? cursor;
       if (!listener.extend(frame.events)) return false;
