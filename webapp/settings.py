@@ -186,7 +186,7 @@ MODEL_SERVER = ModelServer(
     model=_text("VLLM_MODEL"),
 )
 RETORT_MAX_STREAMS = _number("RETORT_MAX_STREAMS", default=256, most=100_000)
-"""Requests that one worker process keeps open at the model server at once."""
+"""Requests that one Celery task (up to 64 lanes) keeps open at the model server at once."""
 
 # Celery: a message is only a hint that there is work; the database is the work.
 

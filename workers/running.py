@@ -39,6 +39,7 @@ class LaneRun:
         self._drafts: dict[str, str] = {}
         self._is_stopped = False
         self._is_abandoned = False
+        self._has_begun = False
         self._has_solved = False
         self._task: asyncio.Task[None] | None = None
         self._lane = LiveLane(
@@ -61,7 +62,8 @@ class LaneRun:
         """End the lane now, keeping what it has; a lane that has its answer is left to be graded."""
         if self._task is not None and not self._has_solved and not self._is_stopped:
             self._is_stopped = True
-            self._task.cancel()
+            if self._has_begun:
+                self._task.cancel()
 
     def abandon(self) -> None:
         """Leave the lane to another worker; nothing more is told of it."""
@@ -75,7 +77,10 @@ class LaneRun:
             self._listen(events.LaneResumed(lane=work.lane, at=began, fence=work.fence))
         self._listen(events.LaneStarted(lane=work.lane, at=began))
         ending: events.Event
+        self._has_begun = True
         try:
+            if self._is_stopped:
+                raise asyncio.CancelledError
             ending = await self._solve(began)
         except asyncio.CancelledError:
             if self._is_abandoned or not self._is_stopped:
@@ -122,7 +127,8 @@ class LaneRun:
                 expected=verdict.expected or work.reference, grader=work.grader,
             )
         )  # fmt: skip
-        await self._grade_drafts()
+        if not self._is_stopped:
+            await self._grade_drafts()
 
     async def _grade_drafts(self) -> None:
         """Tell of every draft whether it was right, for readers; equal spellings are graded once."""

@@ -5,6 +5,7 @@ from typing import Any
 
 from asgiref.sync import async_to_sync
 from django.db import transaction
+from django.db.models import prefetch_related_objects
 from django.http import HttpRequest, QueryDict
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
@@ -22,6 +23,7 @@ from workers.strategies import catalog
 
 router = Router(tags=["runs"])
 MOST_EVENTS = 1000
+MOST_LANES_WITH_ROUNDS = 64
 
 
 class In(Schema):
@@ -216,27 +218,32 @@ def _problem(given: ProblemIn) -> Problem:
 
 @router.get("/{run_id}", response=RunOut, summary="A run with everything it wrote")
 def show(request: HttpRequest, run_id: str) -> RunOut:
-    """Return the run, its lanes with answers, verdicts and usage, and their rounds with drafts and workspaces."""
+    """Return the run, its lanes with answers, verdicts and usage, and their rounds with drafts and workspaces.
+
+    A run over a suite has too many texts for one answer: above 64 lanes rounds are left out, `/events` has them.
+    """
     run = get_object_or_404(Run, pk=run_id)
-    lanes = run.lanes.select_related("recipe").order_by("row", "repeat", "column")
+    lanes = list(run.lanes.select_related("recipe").order_by("row", "repeat", "column"))
+    if len(lanes) <= MOST_LANES_WITH_ROUNDS:
+        prefetch_related_objects(lanes, "events", "call_rows")
     return RunOut(
         id=run.id, url=_url(request, run), title=run.title, status=run.status, seed=run.seed,
-        lanes=[_lane(lane) for lane in lanes],
+        lanes=[_lane(lane, with_rounds=len(lanes) <= MOST_LANES_WITH_ROUNDS) for lane in lanes],
     )  # fmt: skip
 
 
-def _lane(lane: Lane) -> LaneOut:
+def _lane(lane: Lane, *, with_rounds: bool) -> LaneOut:
     usage = {name: getattr(lane, name) for name in UsageOut.model_fields}
     return LaneOut(
         id=lane.pk, strategy=lane.recipe.strategy, params=lane.recipe.params, sampling=lane.recipe.sampling,
         model=lane.recipe.model, row=lane.row, repeat=lane.repeat, status=lane.status, answer=lane.answer,
         verdict=lane.ruling, error=lane.error, seconds=lane.seconds, usage=UsageOut(**usage),
-        rounds=_rounds(lane),
+        rounds=_rounds(lane) if with_rounds else [],
     )  # fmt: skip
 
 
 def _rounds(lane: Lane) -> list[RoundOut]:
-    facts = list(lane.events.values_list("body", flat=True))
+    facts = [event.body for event in lane.events.all()]
     texts = {fact["call"]: fact for fact in facts if "call" in fact and "text" in fact}
     rounds = {
         fact["index"]: RoundOut(index=fact["index"], name=fact["name"], calls=[], workspaces=[])

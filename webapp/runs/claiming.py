@@ -1,30 +1,35 @@
 """Which worker owns which lane: claimed, renewed and given up by the database's clock."""
 
+from collections import defaultdict
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import timedelta
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Now
 
 from webapp.runs.launching import ask_for_work, cancel_queued
 from webapp.runs.models import Event, Lane, Run, Status
-from webapp.runs.recording import announce
+from webapp.runs.recording import end_from_outside
 from workers.core.assignments import Assignment, LaneWork, Pulse, Recorded
-from workers.core.events import LaneFailed, Ledger
+from workers.core.errors import FencedOff
+from workers.core.events import LaneFailed
 from workers.core.lane import derive_seed
 from workers.core.values import Usage
 
 LEASE = timedelta(seconds=15)
 HINT_AGAIN = timedelta(seconds=60)
-MOST_CLAIMS = 4
+MOST_DEATHS = 3
 
 
 def claim_work(lane_id: int) -> Assignment | None:
-    """Take a lane that is free: queued, or left behind by a worker that died. None if somebody has it."""
-    free = Q(status=Status.QUEUED) | Q(status=Status.RUNNING, lease_until__lt=Now())
+    """Take a lane that waits. None if somebody has it, or nobody wants it any more."""
+    # The run is looked at by EXISTS: a join would make PostgreSQL check the status in a sub-select, and a second
+    # claim that waited for the first one's lock would pass.
+    is_wanted = Exists(Run.objects.filter(pk=OuterRef("run_id"), cancel_requested_at=None))
     with transaction.atomic():
-        claimed = Lane.objects.filter(free, pk=lane_id, run__cancel_requested_at=None).update(
+        claimed = Lane.objects.filter(is_wanted, pk=lane_id, status=Status.QUEUED).update(
             status=Status.RUNNING, fence=F("fence") + 1, lease_until=Now() + LEASE, started_at=Now()
         )
         if not claimed:
@@ -60,11 +65,11 @@ def _describe(lane: Lane, run: Run, *, is_resumed: bool) -> LaneWork:
 
 def check_in(run_id: str, fences: Mapping[int, int], renew: bool) -> Pulse:  # noqa: FBT001
     """Renew the leases of a worker's lanes, if asked to, and tell it what changed."""
-    held = Lane.objects.filter(id__in=fences, status=Status.RUNNING)
+    lanes = Lane.objects.filter(id__in=fences)
     if renew:
         for lane_id, fence in fences.items():
-            held.filter(pk=lane_id, fence=fence).update(lease_until=Now() + LEASE)
-    now_held = dict(held.values_list("id", "fence"))
+            lanes.filter(pk=lane_id, fence=fence, status=Status.RUNNING).update(lease_until=Now() + LEASE)
+    now_held = dict(lanes.values_list("id", "fence"))
     lost = frozenset(lane for lane, fence in fences.items() if now_held.get(lane, fence) != fence)
     cancelled = Run.objects.filter(pk=run_id, cancel_requested_at__isnull=False).exists()
     return Pulse(cancelled, lost)
@@ -76,12 +81,12 @@ def give_up(run_id: str, fences: Mapping[int, int]) -> None:
         Lane.objects.filter(pk=lane_id, fence=fence, status=Status.RUNNING).update(
             status=Status.QUEUED, lease_until=None
         )
-    ask_for_work(run=Run.objects.get(pk=run_id))
+    ask_for_work(run=Run.objects.get(pk=run_id), lane_ids=list(fences))
 
 
 def load_journal(lane_id: int) -> dict[str, Recorded]:
-    """Return a lane's finished calls by key, in the order in which they ended."""
-    facts = Event.objects.filter(lane_id=lane_id, kind__in=("call_started", "call_finished"))
+    """Return a lane's calls that ended, by key, in the order in which they did; failed ones fail again."""
+    facts = Event.objects.filter(lane_id=lane_id, kind__in=("call_started", "call_finished", "call_failed"))
     prompts: dict[str, str] = {}
     journal: dict[str, Recorded] = {}
     for body in facts.values_list("body", flat=True):
@@ -90,7 +95,12 @@ def load_journal(lane_id: int) -> dict[str, Recorded]:
             continue
         usage = Usage.model_validate(body["usage"])
         journal[body["call"]] = Recorded(
-            prompts[body["call"]], body["text"], body["thinking"], body["finish_reason"], usage
+            prompts[body["call"]],
+            body["text"],
+            body["thinking"],
+            body.get("finish_reason"),
+            usage,
+            body.get("error", ""),
         )
     return journal
 
@@ -98,20 +108,29 @@ def load_journal(lane_id: int) -> dict[str, Recorded]:
 def sweep() -> int:
     """Ask again for lanes that nobody works on; end those that killed their worker too often. Return how many."""
     left = Lane.objects.filter(status=Status.RUNNING, lease_until__lt=Now())
-    for lane in left.filter(fence__gte=MOST_CLAIMS):
-        error = f"The worker died {MOST_CLAIMS} times while it ran this lane; it is not tried again."
-        announce(
-            lane.run_id,
-            [LaneFailed(lane=lane.pk, at=0, error=error, ledger=Ledger(), seconds=0.0)],
-            fences={lane.pk: lane.fence},
-        )
-    forgotten = Q(status=Status.QUEUED) & (Q(hinted_at=None) | Q(hinted_at__lt=Now() - HINT_AGAIN))
-    stale = Lane.objects.filter(forgotten | Q(status=Status.RUNNING, lease_until__lt=Now()))
-    run_ids = set(stale.values_list("run_id", flat=True))
-    Lane.objects.filter(status=Status.RUNNING, lease_until__lt=Now()).update(status=Status.QUEUED, lease_until=None)
-    for run in Run.objects.filter(id__in=run_ids):
+    taken = [lane for lane in left if _take_back(lane)]
+    forgotten = Q(hinted_at=None) | Q(hinted_at__lt=Now() - HINT_AGAIN) | Q(run__cancel_requested_at__isnull=False)
+    stale = Lane.objects.filter(Q(id__in=[lane.pk for lane in taken]) | forgotten, status=Status.QUEUED)
+    lane_ids = defaultdict[str, list[int]](list)
+    for run_id, lane_id in stale.values_list("run_id", "id"):
+        lane_ids[run_id].append(lane_id)
+    for run in Run.objects.filter(id__in=lane_ids):
         if run.cancel_requested_at is not None:
             cancel_queued(run=run)
         else:
-            ask_for_work(run=run)
-    return len(run_ids)
+            ask_for_work(run=run, lane_ids=lane_ids[run.pk])
+    return len(lane_ids)
+
+
+def _take_back(lane: Lane) -> bool:
+    """Take a lane from a worker that let its lease run out; its fence rises, so that nothing it writes counts."""
+    mine = Lane.objects.filter(pk=lane.pk, fence=lane.fence, status=Status.RUNNING, lease_until__lt=Now())
+    if not mine.update(status=Status.QUEUED, fence=F("fence") + 1, deaths=F("deaths") + 1, lease_until=None):
+        return False
+    lane.refresh_from_db(fields=["fence", "deaths"])
+    if lane.deaths < MOST_DEATHS:
+        return True
+    error = f"The worker died {lane.deaths} times while it ran this lane; it is not tried again."
+    with suppress(FencedOff):  # somebody was faster
+        end_from_outside(lane, LaneFailed, error=error)
+    return False

@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import orjson
+import structlog
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
@@ -14,8 +15,10 @@ from webapp.runs import queries
 from webapp.runs.snapshots import take_snapshot
 from workers.live import stream
 
+log = structlog.get_logger(__name__)
 CLOSE_UNKNOWN_RUN = 4404
 CLOSE_SLOW = 4008
+CLOSE_TRY_AGAIN = 1012
 LOOK_EVERY_SECONDS = 5.0
 """Doorbells can be lost; then this finds what is new."""
 SEND_SECONDS = 10.0
@@ -34,7 +37,7 @@ class RunConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         view = await database_sync_to_async(queries.find_view)(
             self._run_id, _number(query, "row"), _number(query, "repeat")
         )
-        if view is None:
+        if view is None or view.is_matrix:
             await self.close(CLOSE_UNKNOWN_RUN)
             return
         self._view = view
@@ -60,10 +63,14 @@ class RunConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         try:
             while not await self._catch_up(redis):
                 self._is_quiet = not await self._hear_bell()
+            await self._send_everything()
             await self._send(b'{"ended":true}')
             await self.close()
         except TimeoutError:
             await self.close(CLOSE_SLOW)
+        except Exception:  # Redis or the database is away: the viewer is told to come back, not left in the dark
+            log.exception("viewer_lost", run=self._run_id)
+            await self.close(CLOSE_TRY_AGAIN)
         finally:
             await redis.aclose()
 
@@ -117,6 +124,12 @@ class RunConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         self._epoch, self._cursor = snapshot.position
         await self._send(orjson.dumps(snapshot.frame()))
         return snapshot.status in queries.ENDED
+
+    async def _send_everything(self) -> None:
+        """Send all facts once more: one may have been stored by a worker that died before it was published."""
+        snapshot = await database_sync_to_async(take_snapshot)(self._run_id, tuple(self._view.lane_ids))
+        place = {"prev": self._cursor, "cursor": self._cursor, "epoch": self._epoch}
+        await self._send(orjson.dumps({"events": snapshot.events, **place}))
 
     async def _has_ended(self) -> bool:
         return bool(await database_sync_to_async(queries.has_ended)(self._run_id))

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from webapp.problems.models import Problem, Suite
 from webapp.runs.models import ENDED, Call, Event, Lane, Recipe, Run, Status
-from webapp.runs.recording import announce, redis_now
+from webapp.runs.recording import announce, end_from_outside, redis_now
 from workers.app import app
 from workers.core.errors import FencedOff
 from workers.core.events import LaneCancelled, Ledger
@@ -23,6 +23,7 @@ from workers.strategies import catalog
 
 MAX_LANES = 20_000
 LANES_PER_TASK = 64
+LANES_PER_STOP = 500
 
 
 class RecipeSpec(NamedTuple):
@@ -135,15 +136,17 @@ def _keep(recipe: Recipe) -> Recipe:
     return Recipe.objects.get_or_create(fingerprint=recipe.fingerprint, defaults=values)[0]
 
 
-def ask_for_work(*, run: Run) -> None:
-    """Tell the workers which lanes of the run wait. A hint only: the lanes themselves are the work."""
+def ask_for_work(*, run: Run, lane_ids: Sequence[int] | None = None) -> None:
+    """Tell the workers which lanes of the run wait: these, or all. A hint only: the lanes themselves are the work."""
     waiting = run.lanes.filter(status=Status.QUEUED)
-    lane_ids = list(waiting.values_list("id", flat=True))
+    if lane_ids is not None:
+        waiting = waiting.filter(id__in=lane_ids)
+    found = list(waiting.values_list("id", flat=True))
     waiting.update(hinted_at=Now())
-    for start in range(0, len(lane_ids), LANES_PER_TASK):
+    for start in range(0, len(found), LANES_PER_TASK):
         app.send_task(
             "workers.tasks.run_lanes",
-            kwargs={"run_id": run.id, "lane_ids": lane_ids[start : start + LANES_PER_TASK]},
+            kwargs={"run_id": run.id, "lane_ids": found[start : start + LANES_PER_TASK]},
             queue="runs" if run.suite_id is None else "suites",
         )
 
@@ -157,18 +160,26 @@ def cancel_run(*, run: Run) -> None:
 
 def cancel_queued(*, run: Run) -> None:
     """End the lanes of a stopped run that nobody works on; from its request on, none of them can be claimed."""
-    while True:
-        fences = dict(run.lanes.filter(status=Status.QUEUED).values_list("id", "fence"))
+    while lanes := list(run.lanes.filter(status=Status.QUEUED)[:LANES_PER_STOP]):
+        untouched = {lane.pk: lane.fence for lane in lanes if not lane.fence}
         at = run.clock_ms()
-        facts = [LaneCancelled(lane=lane_id, at=at, ledger=Ledger(), seconds=0.0) for lane_id in fences]
+        facts = [LaneCancelled(lane=lane_id, at=at, ledger=Ledger(), seconds=0.0) for lane_id in untouched]
         with suppress(FencedOff):  # a worker claimed one just now: it learns of the stop by itself
-            announce(run.id, facts, fences=fences)
-            return
+            announce(run.id, facts, fences=untouched)
+            for lane in lanes:
+                if lane.fence:
+                    end_from_outside(lane, LaneCancelled)
+    announce(run.id, [], fences={})
 
 
 @transaction.atomic
 def continue_run(*, run: Run) -> int:
-    """Queue the lanes that were stopped or failed once more; return how many. What they had asked is asked anew."""
+    """Queue the lanes of an ended run that were stopped or failed once more; return how many.
+
+    What they had asked is asked anew. A run that is going is left alone.
+    """
+    if not Run.objects.select_for_update().get(pk=run.pk).has_ended:
+        return 0
     lane_ids = list(run.lanes.filter(status__in=(Status.CANCELLED, Status.FAILED)).values_list("id", flat=True))
     if not lane_ids:
         return 0
@@ -176,10 +187,14 @@ def continue_run(*, run: Run) -> int:
     Event.objects.filter(run=run, lane=None, kind="run_ended").delete()
     Call.objects.filter(lane_id__in=lane_ids).delete()
     Lane.objects.filter(id__in=lane_ids).update(
-        status=Status.QUEUED, started_at=None, ended_at=None, lease_until=None, answer=None,
+        status=Status.QUEUED, started_at=None, ended_at=None, lease_until=None, deaths=0, answer=None,
         answer_note="", is_partial=False, stopped_by="", error="", ruling="", explanation="",
     )  # fmt: skip
     Run.objects.filter(pk=run.pk).update(status=Status.QUEUED, ended_at=None, cancel_requested_at=None)
-    stream.forget(redis_now(), run.id)
-    transaction.on_commit(lambda: ask_for_work(run=run))
+    transaction.on_commit(lambda: _begin_anew(run))
     return len(lane_ids)
+
+
+def _begin_anew(run: Run) -> None:
+    stream.forget(redis_now(), run.id)  # viewers see another epoch and fetch everything again
+    ask_for_work(run=run)

@@ -100,6 +100,7 @@ class Lane(models.Model):
 
     fence = models.PositiveIntegerField(default=0, help_text="How often a worker has claimed the lane.")
     lease_until = models.DateTimeField(null=True, blank=True)
+    deaths = models.PositiveIntegerField(default=0, help_text="How often a worker let its lease run out.")
     hinted_at = models.DateTimeField(null=True, blank=True, help_text="When a worker was last told of it.")
 
     answer = models.TextField(null=True, blank=True)  # noqa: DJ001  # None: no answer; "" would be one
@@ -110,14 +111,14 @@ class Lane(models.Model):
     ruling = models.CharField(max_length=12, blank=True, help_text="Empty until a grader has ruled.")
     explanation = models.TextField(blank=True)
 
-    prompt_tokens = models.PositiveIntegerField(default=0)
-    completion_tokens = models.PositiveIntegerField(default=0)
-    total_tokens = models.PositiveIntegerField(default=0)
-    critical_path_tokens = models.PositiveIntegerField(default=0)
+    prompt_tokens = models.PositiveBigIntegerField(default=0)
+    completion_tokens = models.PositiveBigIntegerField(default=0)
+    total_tokens = models.PositiveBigIntegerField(default=0)
+    critical_path_tokens = models.PositiveBigIntegerField(default=0)
     calls = models.PositiveIntegerField(default=0)
     depth = models.PositiveIntegerField(default=0)
-    peak_context = models.PositiveIntegerField(default=0)
-    wasted_tokens = models.PositiveIntegerField(default=0)
+    peak_context = models.PositiveBigIntegerField(default=0)
+    wasted_tokens = models.PositiveBigIntegerField(default=0)
     seconds = models.FloatField(default=0)
 
     class Meta:

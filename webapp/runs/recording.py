@@ -5,13 +5,15 @@ from functools import cache
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models.functions import Now
 from redis import Redis
 
 from webapp.runs.models import ENDED, Call, Event, Lane, Prompt, Run, Status
 from workers.core import events
 from workers.core.errors import FencedOff
+from workers.core.ledger import CallState, Spent, sum_up
+from workers.core.values import Usage
 from workers.live import stream
 
 
@@ -24,9 +26,12 @@ def save_facts(
     A fact that is stored already changes nothing. `fences` maps lane to the fence its writer holds: facts of a lane
     that somebody else has claimed since are refused by FencedOff, and nothing of the batch is stored.
     """
+    _take_turn(run_id)
     _check_fences(facts, fences)
+    # sorted: two workers that store the same prompts in another order would wait for each other
     Prompt.objects.bulk_create(
-        [Prompt(digest=digest, messages=messages) for digest, messages in prompts.items()], ignore_conflicts=True
+        [Prompt(digest=digest, messages=messages) for digest, messages in sorted(prompts.items())],
+        ignore_conflicts=True,
     )
     known = set(
         Event.objects.filter(
@@ -47,6 +52,15 @@ def save_facts(
     if any(isinstance(fact, events.ENDINGS) for fact in fresh):
         return end_run(run_id)
     return []
+
+
+def _take_turn(run_id: str) -> None:
+    """Let one writer of a run commit after the other.
+
+    So event ids rise as facts become visible, and no reader who asks for what came after an id misses one.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [run_id])
 
 
 def _check_fences(facts: Sequence[events.Event], fences: Mapping[int, int]) -> None:
@@ -80,9 +94,37 @@ def announce(run_id: str, facts: Sequence[events.Event], *, fences: Mapping[int,
         following = save_facts(run_id, facts, fences, {})
     else:
         with transaction.atomic():
+            _take_turn(run_id)
             following = end_run(run_id)
     if everything := [*facts, *following]:
         stream.append_now(redis_now(), run_id, stream.encode(everything))
+
+
+def end_from_outside(lane: Lane, ending: type[events.LaneFailed | events.LaneCancelled], **fields: Any) -> None:
+    """End a lane that no worker runs, with what its calls cost; calls left open are told to have failed."""
+    rows = list(lane.call_rows.all())
+    at = lane.run.clock_ms()
+    cut = [
+        events.CallFailed(
+            lane=lane.pk, at=at, call=row.key, error="The worker died while it was written.", text="", thinking="",
+            usage=Usage(),
+        )
+        for row in rows
+        if row.state == "running"
+    ]  # fmt: skip
+    seconds = max((row.ended_at_ms or 0 for row in rows), default=0) / 1000
+    end = ending(lane=lane.pk, at=at, ledger=sum_up(_spent(row) for row in rows), seconds=seconds, **fields)
+    announce(lane.run_id, [*cut, end], fences={lane.pk: lane.fence})
+
+
+def _spent(row: Call) -> Spent:
+    usage = Usage(
+        prompt_tokens=row.prompt_tokens, completion_tokens=row.completion_tokens,
+        reasoning_tokens=row.reasoning_tokens, cached_tokens=row.cached_tokens,
+    )  # fmt: skip
+    is_wasted = row.state != "done" or row.finish_reason == "length"
+    state: CallState = "done" if row.state == "done" else "failed"
+    return Spent(row.key, tuple(row.after), usage, state, is_wasted, row.retries, row.abandoned_tokens)
 
 
 @cache

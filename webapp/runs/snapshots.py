@@ -39,13 +39,14 @@ def take_snapshot(run_id: str, lane_ids: Sequence[int]) -> Snapshot:
     The position is read first: what is written meanwhile may come twice, but nothing can be missed.
     """
     position = stream.read_position(redis_now(), run_id)
+    # The status before the facts: it is committed together with the last of them, so "finished" implies all.
+    status = Run.objects.values_list("status", flat=True).get(pk=run_id)
     facts = list(
         Event.objects.filter(Q(lane_id__in=lane_ids) | Q(run_id=run_id, lane=None)).values_list("body", flat=True)
     )
     open_calls = _find_open_calls(facts)
     if open_calls and position.offset:
         facts += _read_open_texts(run_id, position.offset, open_calls)
-    status = Run.objects.values_list("status", flat=True).get(pk=run_id)
     return Snapshot(position, status, facts)
 
 
@@ -89,6 +90,8 @@ def _join(deltas: Any) -> list[dict[str, Any]]:
         before = joined.get(key)
         if before is None and delta["start"] == 0:
             joined[key] = delta
+        elif before is None:  # the log has lost the beginning; the whole text comes when the call ends
+            joined[key] = {**delta, "start": 0, "text": "…".ljust(delta["start"]) + delta["text"]}
         elif before is not None and _units(before["text"]) == delta["start"]:
             joined[key] = {**delta, "start": 0, "text": before["text"] + delta["text"]}
     return list(joined.values())

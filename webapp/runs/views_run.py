@@ -51,6 +51,8 @@ def run(request: HttpRequest, run_id: str) -> HttpResponse:
 def snapshot(request: HttpRequest, run_id: str) -> HttpResponse:
     """Return everything that has happened in a view's lanes."""
     _, view = _load(request, run_id)
+    if view.is_matrix:
+        raise Http404("This run has several problems: name one by ?row= and ?repeat=.")
     frame = take_snapshot(run_id, tuple(view.lane_ids)).frame()
     return JsonResponse(frame, encoder=DjangoJSONEncoder)
 

@@ -19,6 +19,8 @@ ENDS: dict[str, FinishReason] = {
 }  # fmt: skip
 MOST_CHARACTERS_PER_TOKEN = 256
 NOTHING = Chunk()
+MOST_TOKENS = 10_000_000
+"""Of one call; a server that counts more counts nonsense, which no sum of ours shall carry."""
 
 
 class StreamReader:
@@ -173,7 +175,7 @@ def read_usage(usage: dict[str, Any]) -> Usage:
 
 def _number(fields: Any, name: str) -> int:
     value = fields.get(name) if isinstance(fields, dict) else None
-    return value if isinstance(value, int) and 0 <= value < 2**31 else 0
+    return value if isinstance(value, int) and 0 <= value <= MOST_TOKENS else 0
 
 
 def _dicts(values: Any) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 
 from workers.core.assignments import Recorded
+from workers.core.errors import ModelError
 from workers.core.model import Chunk, Model, Request
 
 logger = logging.getLogger(__name__)
@@ -44,6 +45,8 @@ class ReplayModel:
         self.replayed.append(request.key)
         tokens = call.usage.completion_tokens
         yield Chunk(call.text, call.thinking, tokens, call.finish_reason, call.usage)
+        if call.error:  # what came after it was written without it: it must fail again
+            raise ModelError(call.error)
 
     async def count_tokens(self, text: str) -> int:
         """Ask the live model."""

@@ -28,14 +28,16 @@ class LaneWork(NamedTuple):
 
 
 class Recorded(NamedTuple):
-    """One finished call of the journal."""
+    """One call of the journal that ended, well or badly."""
 
     prompt: str
     """SHA-256 of the prompt, as in the call's CallStarted."""
     text: str
     thinking: str
-    finish_reason: FinishReason
+    finish_reason: FinishReason | None
     usage: Usage
+    error: str = ""
+    """Why the call failed; then it has no finish reason."""
 
 
 class Assignment(NamedTuple):

@@ -50,12 +50,10 @@ export function followRun(address, listener) {
     const scheme = location.protocol === "https:" ? "wss:" : "ws:";
     const socket = new WebSocket(`${scheme}//${location.host}${address.socketPath}?${parts}`);
     socket.addEventListener("message", (message) => {
-      if (!takeFrame(JSON.parse(message.data))) socket.close(4000, "hole");
+      if (takeFrame(JSON.parse(message.data))) tries = 0;
+      else socket.close(4000, "hole");
     });
-    socket.addEventListener("open", () => {
-      tries = 0;
-      listener.report(null);
-    });
+    socket.addEventListener("open", () => listener.report(null));
     return new Promise((resolve) => socket.addEventListener("close", (event) => resolve(event.code)));
   }
 

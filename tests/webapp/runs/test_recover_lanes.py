@@ -1,0 +1,153 @@
+"""Workers that die, stop or hang: who gets their lanes, and what is kept."""
+
+import asyncio
+from datetime import timedelta
+from threading import Barrier, Thread
+
+import pytest
+from django.db import connections
+from django.utils import timezone
+
+from tests.webapp.runs.playing import lane_ids, make_run, play, scripted, until, work
+from webapp.runs import claiming, recording
+from webapp.runs.launching import cancel_run, continue_run
+from webapp.runs.models import Event, Lane, Run, Status
+from workers.backends.scripted import ScriptedModel
+from workers.core import events
+from workers.core.errors import FencedOff, StreamCut
+from workers.core.events import Ledger
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def let_lease_run_out() -> None:
+    Lane.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+
+
+def test_a_lane_is_claimed_once_however_many_ask_at_the_same_time() -> None:
+    [lane_id] = lane_ids(make_run("direct"))
+    together, claims = Barrier(4), list[bool]()
+
+    def ask() -> None:
+        together.wait()
+        claims.append(claiming.claim_work(lane_id) is not None)
+        connections.close_all()
+
+    threads = [Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(claims) == [False, False, False, True]
+
+
+def test_a_lane_whose_lease_ran_out_goes_to_another_worker() -> None:
+    run = make_run("direct")
+    [lane_id] = lane_ids(run)
+    claiming.claim_work(lane_id)
+    let_lease_run_out()
+
+    assert claiming.sweep() == 1
+    play(run)
+
+    lane = Lane.objects.get()
+    assert (lane.status, lane.ruling, lane.deaths) == ("finished", "right", 1)
+
+
+def test_a_worker_that_comes_back_too_late_hears_that_its_lane_is_lost() -> None:
+    run = make_run("direct")
+    [lane_id] = lane_ids(run)
+    claiming.claim_work(lane_id)
+    let_lease_run_out()
+    claiming.sweep()
+
+    assert claiming.check_in(run.id, {lane_id: 1}, True).lost == {lane_id}
+    with pytest.raises(FencedOff):
+        late = events.LaneFailed(lane=lane_id, at=1, error="late", ledger=Ledger(), seconds=0)
+        recording.save_facts(run.id, [late], {lane_id: 1}, {})
+
+
+def test_a_lane_that_kills_its_worker_three_times_is_ended() -> None:
+    run = make_run("direct")
+    [lane_id] = lane_ids(run)
+
+    for _ in range(3):
+        claiming.claim_work(lane_id)
+        let_lease_run_out()
+        claiming.sweep()
+
+    run.refresh_from_db()
+    lane = Lane.objects.get()
+    assert (run.status, lane.status) == ("failed", "failed")
+    assert lane.error == "The worker died 3 times while it ran this lane; it is not tried again."
+
+
+def test_a_lane_ended_from_outside_keeps_what_its_calls_cost() -> None:
+    run = make_run(("sequential_refinement", {"rounds": 3}))
+    interrupt(run, scripted(pauses=["refine-2"]), asked=3)
+
+    cancel_run(run=run)
+
+    lane = Lane.objects.get()
+    rows = list(lane.call_rows.values_list("key", "state"))
+    assert (lane.status, lane.calls) == ("cancelled", 3)
+    assert lane.total_tokens > 0
+    assert rows == [("draft-1", "done"), ("refine-1", "done"), ("refine-2", "failed")]
+
+
+def test_a_draft_that_failed_before_the_crash_fails_again_after_it() -> None:
+    run = make_run(("parallel_distill_refine", {"widths": [2, 1]}))
+    fault = {"draft-2": StreamCut("The line went dead.")}
+    interrupt(run, scripted(faults=fault, pauses=["refine-1"]), asked=4)
+    second = scripted()
+
+    play(run, second)
+
+    assert [request.key for request in second.asked] == ["refine-1"]
+    assert list(Lane.objects.get().call_rows.values_list("key", "state")) == [
+        ("draft-1", "done"), ("draft-2", "failed"), ("distill-1", "done"), ("refine-1", "done")
+    ]  # fmt: skip
+
+
+def test_a_run_that_is_going_is_not_continued() -> None:
+    run = make_run("direct", "self_consistency")
+    first, _ = lane_ids(run)
+    Lane.objects.filter(pk=first).update(status=Status.FAILED, ended_at=timezone.now())
+
+    assert continue_run(run=run) == 0
+    assert Lane.objects.get(pk=first).status == Status.FAILED
+
+
+def test_a_stopped_lane_that_nobody_runs_ends_with_the_next_sweep() -> None:
+    run = make_run("direct")
+    [lane_id] = lane_ids(run)
+    claiming.claim_work(lane_id)
+    cancel_run(run=run)
+    let_lease_run_out()
+
+    claiming.sweep()
+
+    run.refresh_from_db()
+    assert (run.status, Lane.objects.get().status) == ("cancelled", "cancelled")
+    assert Event.objects.filter(kind="run_ended").count() == 1
+
+
+def interrupt(run: Run, model: ScriptedModel, *, asked: int) -> None:
+    """Let a worker die once it has asked so many calls; what ended before is stored."""
+
+    async def die() -> None:
+        ids = await asyncio.to_thread(_ids)
+        crew = asyncio.create_task(work(run, ids, model))
+        await until(lambda: len(model.asked) == asked)
+        await asyncio.sleep(0.2)  # the facts of the calls before are on their way
+        crew.cancel()
+        await asyncio.wait([crew])
+
+    def _ids() -> list[int]:
+        try:
+            return list(Lane.objects.values_list("id", flat=True))
+        finally:
+            connections.close_all()
+
+    asyncio.run(die())
