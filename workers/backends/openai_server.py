@@ -27,7 +27,6 @@ from workers.backends._text import clean_text
 from workers.core.errors import ModelError, Refused, StreamCut, Unreachable
 from workers.core.model import Chunk, Request, estimate_tokens
 
-KEEP_ALIVE_SECONDS = 4  # uvicorn and llama.cpp hang up on idle connections after 5
 ASIDE_SECONDS = 10.0
 """How long small questions (models, sizes) and the bodies of refusals may take."""
 COUNT_WHILE_WRITING = "continuous_usage_stats"
@@ -47,9 +46,9 @@ class OpenAIServer:
     ) -> None:
         """Take the address, with or without its final /v1. Raises ValueError when it is none."""
         url = URL(base_url.rstrip("/"))
-        if url.scheme not in ("http", "https") or not url.host or url.user:
+        if url.scheme not in ("http", "https") or not url.host or url.user or url.password or url.query_string:
             raise ValueError(
-                "The model server's address must begin with http:// or https:// and name no user, "
+                "The model server's address must begin with http:// or https:// and hold no user, password or query, "
                 "e.g. http://gpu:8000/v1."
             )
         self._api = url if url.name == "v1" else url / "v1"
@@ -64,9 +63,13 @@ class OpenAIServer:
         self._counts_while_writing = True
 
     async def __aenter__(self) -> Self:
-        """Open the connection pool. It has no bound of its own: `LimitedModel` bounds the streams."""
+        """Open the session. It has no bound of its own: `LimitedModel` bounds the streams.
+
+        Each request has a connection of its own: llama.cpp promises to keep one after a stream, then hangs up, and a
+        request sent meanwhile is lost.
+        """
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_SECONDS, ttl_dns_cache=60),
+            connector=aiohttp.TCPConnector(limit=0, force_close=True, ttl_dns_cache=60),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers=self._headers,
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._patience.connect_seconds),
@@ -119,7 +122,6 @@ class OpenAIServer:
                 yield last
             if reader.error:
                 raise reader.error
-            await _drain(response)  # so that the connection can be used again
         finally:
             response.close()  # stops the server's work, unless the answer was complete
 
@@ -258,10 +260,3 @@ async def _read_answer(response: aiohttp.ClientResponse) -> HttpAnswer:
             while len(body) < MOST_BODY_BYTES and (data := await response.content.readany()):
                 body += data
     return HttpAnswer(response.status, response.headers, body[:MOST_BODY_BYTES])
-
-
-async def _drain(response: aiohttp.ClientResponse) -> None:
-    with suppress(*NETWORK_ERRORS):
-        async with asyncio.timeout(0.2):
-            while await response.content.readany():
-                pass

@@ -32,6 +32,22 @@ export function columnWidths(lanes, focus) {
   return lanes.map((lane, place) => (place === focus ? "1.5fr" : lane.estimate?.calls === 1 ? "1fr" : "1.13fr")).join(" ");
 }
 
+/** Keep the ids of the lanes that can be seen in `seen`. @param {import("./pane.js").Pane[]} panes @param {Set<number>} seen @param {() => void} wake */
+function watchVisible(panes, seen, wake) {
+  const eye = new IntersectionObserver((entries) => {
+    for (const entry of entries) {
+      const id = Number(/** @type {HTMLElement} */ (entry.target).dataset.lane);
+      if (entry.isIntersecting) seen.add(id);
+      else seen.delete(id);
+    }
+    wake();
+  });
+  for (const pane of panes) {
+    pane.root.dataset.lane = String(pane.facts.id);
+    eye.observe(pane.root);
+  }
+}
+
 /**
  * @param {readonly LaneFacts[]} facts @param {(lane: number, key: string) => void} openCall @param {() => void} wake
  *   called when a lane comes into sight
@@ -65,18 +81,7 @@ export function newGrid(facts, openCall, wake) {
     buttons[focus].root.focus();
     event.preventDefault();
   });
-  const eye = new IntersectionObserver((entries) => {
-    for (const entry of entries) {
-      const id = Number(/** @type {HTMLElement} */ (entry.target).dataset.lane);
-      if (entry.isIntersecting) seen.add(id);
-      else seen.delete(id);
-    }
-    wake();
-  });
-  for (const pane of panes) {
-    pane.root.dataset.lane = String(pane.facts.id);
-    eye.observe(pane.root);
-  }
+  watchVisible(panes, seen, wake);
   new ResizeObserver(arrangeLanes).observe(root);
 
   function arrangeLanes() {

@@ -72,7 +72,7 @@ class Command(BaseCommand):
             guess = clock(SECONDS_PER_LANE * len(asked) * len(specs))
             self.stdout.write(f"Started {title}: {len(asked)} problems × {len(specs)} recipes on {specs[0].model}.")
             self.stdout.write(f"On two cores with the embedded model this takes about {guess}.")
-        elif run.has_ended and (again := continue_run(run=run)):
+        elif again := _continue_once_stopped(run):
             self.stdout.write(f"Continuing {title}: {again} lanes are left.")
         self.stdout.write(f"Watch it at {_address('run_matrix', run.pk)} (Ctrl-C here stops it)")
         return run
@@ -101,6 +101,16 @@ class Command(BaseCommand):
             self.stdout.write(f"{progress.failed} lanes failed; `make demo` tries them again. The matrix says why.")
         assert run.suite
         self.stdout.write(f"Leaderboard: {_address('leaderboard', run.suite.slug)}")
+
+
+def _continue_once_stopped(run: Run) -> int:
+    """Continue a run that has ended, waiting for one that is being stopped; return how many lanes are left."""
+    for _ in range(60):
+        run.refresh_from_db()
+        if run.has_ended or not run.cancel_requested_at:
+            break
+        time.sleep(0.5)
+    return continue_run(run=run)
 
 
 def _recipes() -> list[RecipeSpec]:
