@@ -95,8 +95,8 @@ def serve(*, port: int, api_key: str) -> None:
     # Its threads wait for each other in a busy loop: with one for every core, any other work halts them all (on two
     # busy cores 2 threads wrote 2 tokens/s, 1 thread 13 to 21). So one core is left to the rest.
     wanted.cpuparams.n_threads = max(1, (os.cpu_count() or 2) - 1)
-    # A batch of the usual 2048 tokens reads the prompts of all lanes before it writes a word for any: the page stood still
-    # for 8 s. In small ones, those that write and those that read take turns, at the same speed in all.
+    # A batch of the usual 2048 tokens reads the prompts of all lanes before it writes a word for any: the page stood
+    # still for 8 s. In small ones, those that write and those that read take turns, at the same speed in all.
     wanted.n_batch = wanted.n_ubatch = 64
     wanted.fit_params = wanted.warmup = False  # a third of the start-up, for nothing on a model this small
     wanted.cache_ram_mib = 256  # of old prompts; its default is 8 GiB
