@@ -49,7 +49,7 @@ const isLowSurrogate = (text, place) => (text.charCodeAt(place) & 0xfc00) === 0x
 /** @param {string} name e.g. "Draft 3" @param {string} number e.g. "3" @returns {Card} */
 export function newCard(name, number) {
   const glyph = stateGlyph();
-  const nameText = el("span", { class: "draft-card__name" });
+  const nameText = el("span", { class: "draft-card__name" }, ...(number ? [el("span", { class: "draft-card__word" }, name.slice(0, -number.length)), number] : [name]));
   const answer = el("span", { class: "draft-card__answer clip" });
   const tokens = el("span", { class: "draft-card__tokens" });
   const spoken = el("span", { class: "visually-hidden" });
@@ -63,7 +63,6 @@ export function newCard(name, number) {
   function setSize(next) {
     size = next;
     root.className = size === "pip" ? "pip" : `draft-card draft-card--${size}`;
-    setText(nameText, size === "small" && number ? number : name);
   }
 
   /** @param {Call} call */
@@ -92,7 +91,22 @@ export function newCard(name, number) {
   }
 
   setSize("small");
+  watchFullness(/** @type {Element} */ (tail.firstChild));
   return { root, paint, setSize };
+}
+
+/** @type {ResizeObserver | null} */
+let fullness = null;
+
+/** Mark a tail that does not fit its box: its first line fades. Told after layout, so that it costs none. @param {Element} text */
+function watchFullness(text) {
+  fullness ??= new ResizeObserver((entries) => {
+    for (const { target, contentRect } of entries) {
+      const box = target.parentElement;
+      if (box) setAttribute(box, "data-over", contentRect.height > box.clientHeight ? "" : null);
+    }
+  });
+  fullness.observe(text);
 }
 
 /** @param {string} text @param {Size} size */

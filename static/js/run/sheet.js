@@ -42,6 +42,7 @@ export function newSheet(callsUrl, find, opened) {
   root.querySelector("[data-copy]")?.addEventListener("click", copy);
   root.addEventListener("click", (event) => event.target === root && root.close()); // beside the sheet
   root.addEventListener("close", () => {
+    if (root.open) return; // opened again before this was told
     shown = null;
     opened(null);
   });
