@@ -35,7 +35,7 @@ def read_pieces(text: str) -> list[Piece]:
     """Return a text on one line, as a sentence, with what stands in backticks set apart.
 
     >>> read_pieces("run `drafts` drafts")
-    [Piece(text='Run ',is_code=False), Piece(text='drafts', is_code=True), Piece(text=' drafts', is_code=False)]
+    [Piece(text='Run ', is_code=False), Piece(text='drafts', is_code=True), Piece(text=' drafts', is_code=False)]
     """
     flat = re.sub(r"\s+", " ", text).strip()
     if re.match(r"[a-z]+\s", flat):  # not a name or a formula

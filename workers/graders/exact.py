@@ -43,8 +43,12 @@ def plain(answer: str) -> str:
     >>> plain(r"\text{ The  Hague }.") == plain("the hague")
     True
     """
-    text = unicodedata.normalize("NFKC", normalize_answer(answer)).casefold()
-    return re.sub(r"\s+", " ", text).strip(" .,;:!?\"'`*_“”‘’")
+    before, text = None, answer
+    while text != before:  # what one step uncovers, the next undresses; each only ever shortens plain text
+        before = text
+        text = unicodedata.normalize("NFKC", normalize_answer(text)).casefold()
+        text = re.sub(r"\s+", " ", text).strip(" .,;:!?\"'`*_“”‘’")
+    return text
 
 
 def _spellings(reference: str) -> list[str]:

@@ -74,10 +74,10 @@ class Command(BaseCommand):
             self.stdout.write(f"On two cores with the embedded model this takes about {guess}.")
         elif again := _continue_once_stopped(run):
             self.stdout.write(f"Continuing {title}: {again} lanes are left.")
-        self.stdout.write(f"Watch it at {_address('run_matrix', run.pk)} (Ctrl-C here stops it)")
         return run
 
     def _watch(self, run: Run) -> None:
+        self.stdout.write(f"Watch it at {_address('run_matrix', run.pk)} (Ctrl-C here stops it)")
         shown = -1
         while True:
             run.refresh_from_db()
