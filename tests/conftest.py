@@ -1,9 +1,14 @@
 """Fixtures for every test. Engines are started by tests/engines.py."""
 
+import os
+
 from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["tests.fixtures_model_server"]
 
-# A busy machine is no failure: no property is timed.
-settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# A busy machine is no failure: no property is timed. A change is judged by the same examples each time; people who
+# run the tests explore new ones.
+settings.register_profile(
+    "patient", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize="CI" in os.environ
+)
 settings.load_profile("patient")
