@@ -20,10 +20,11 @@ class Picker(NamedTuple):
 
 
 def find_problems(slug: str, search: str) -> Picker:
-    """Return the problems of a suite that contain a text; of the first suite if none is named."""
+    """Return the problems of a suite that contain a text; of the oldest suite, the starter's, if none is named."""
     suites = list(Suite.objects.order_by("slug", "-version").distinct("slug"))
     suites.sort(key=lambda suite: suite.name)
-    chosen = next((suite for suite in suites if suite.slug == slug), suites[0] if suites else None)
+    oldest = min(suites, key=lambda suite: suite.pk, default=None)
+    chosen = next((suite for suite in suites if suite.slug == slug), oldest)
     if chosen is None:
         return Picker([], None, search, [], 0)
     places = chosen.places.select_related("problem")
