@@ -145,7 +145,8 @@ CLIENTS = {
 def main() -> None:
     """Print one line for each client and loop: CPU seconds for a million tokens, and the ratio to the best."""
     costs: dict[str, float] = {}
-    with subprocess.Popen([sys.executable, "-m", "tests.bench.clients", "serve"], stdout=subprocess.PIPE, text=True) as server:
+    command = [sys.executable, "-m", "tests.bench.clients", "serve"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout
         address = server.stdout.readline().strip()
         for loop, factory in (("uvloop", uvloop.new_event_loop), ("asyncio", asyncio.new_event_loop)):
