@@ -12,11 +12,11 @@ from kombu.exceptions import OperationalError
 
 from webapp.board.matrix import Progress, load_progress
 from webapp.board.suite_runs import FIRST_PICKS
-from webapp.board.templatetags.figures import clock
 from webapp.problems.models import Suite
 from webapp.runs.launching import RecipeSpec, cancel_run, check_recipe, continue_run, start_run
 from webapp.runs.models import Recipe, Run
 from webapp.runs.models_on_server import ServerDown, model_names
+from webapp.runs.templatetags.amounts import clock
 from workers.app import app
 from workers.core.values import Sampling
 
