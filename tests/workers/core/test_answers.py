@@ -56,6 +56,7 @@ from workers.core.answers import (
         pytest.param("answer = 5", "5", id="an equation"),
         pytest.param("Answer: 1\nAnswer: 2\nThanks.", "2", id="the last line"),
         pytest.param("The answer is 42.", "42", id="a sentence"),
+        pytest.param("The answer to this puzzle is Tokyo.", "Tokyo", id="a verb inside a word"),
         pytest.param("So the final answer is **Paris**. It lies on the Seine.", "Paris", id="a bold word"),
         pytest.param("The answer is 3.14. That is pi.", "3.14", id="a decimal point"),
         pytest.param("The answer to the question is 42.", "42", id="words between"),
