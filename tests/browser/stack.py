@@ -9,13 +9,15 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tests.fixtures_model_server import ModelServer
 from webapp.local import parts, postgres, redis, site
+from webapp.local.parts import Process
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = next(
@@ -28,9 +30,13 @@ CHROMIUM_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-net
 class LiveSite:
     """A running Retort, and what a program can ask of it."""
 
-    def __init__(self, address: str, model_server: ModelServer) -> None:
-        self.address = address
+    def __init__(self, addresses: Sequence[str], model_server: ModelServer, processes: Mapping[str, Process]) -> None:
+        self.address = addresses[0]
+        self.addresses = addresses
+        """One for each web process."""
         self.model_server = model_server
+        self.processes = processes
+        """By name: `runs-1`, `runs-2` …, `suites`, `web-1` …"""
         self._started: list[str] = []
 
     def start(self, *recipes: str | dict[str, Any], question: str = "What is 6 times 7?", **problem: str) -> str:
@@ -71,10 +77,10 @@ class LiveSite:
 
 
 @contextmanager
-def running_site(model_server: ModelServer, var: Path) -> Iterator[LiveSite]:
+def running_site(model_server: ModelServer, var: Path, *, webs: int = 1, workers: int = 1) -> Iterator[LiveSite]:
     """Run a site of one's own on that model server, its data in `var`, for the length of a `with`."""
     with ExitStack() as stack:
-        port = _free_port()
+        ports = _free_ports(webs)
         environment = {
             "DATABASE_URL": stack.enter_context(postgres.running(var / "postgres", is_durable=False)),
             "REDIS_URL": stack.enter_context(redis.running(var / "redis")),
@@ -82,16 +88,19 @@ def running_site(model_server: ModelServer, var: Path) -> Iterator[LiveSite]:
             "VLLM_MODEL": "scripted",
             "RETORT_VAR": str(var),
             "SECRET_KEY": "for tests only",
-            "PORT": str(port),
+            "ALLOWED_ORIGINS": ",".join(f"http://127.0.0.1:{port}" for port in ports),
         }
         _migrate(environment)
-        for part in (
-            site.worker("runs", threads=2, environment=environment),
+        wanted = [
+            *(site.worker("runs", threads=2, environment=environment, name=f"runs-{n + 1}") for n in range(workers)),
             site.worker("suites", threads=1, environment=environment),
-            site.web(host="127.0.0.1", port=port, environment=environment),
-        ):
-            stack.enter_context(parts.running(part, var / f"{part.name}.log"))
-        yield LiveSite(site.address("127.0.0.1", port), model_server)
+            *(
+                replace(site.web(host="127.0.0.1", port=port, environment=environment), name=f"web-{number}")
+                for number, port in enumerate(ports, 1)
+            ),
+        ]
+        processes = {part.name: stack.enter_context(parts.running(part, var / f"{part.name}.log")) for part in wanted}
+        yield LiveSite([site.address("127.0.0.1", port) for port in ports], model_server, processes)
 
 
 def _migrate(environment: dict[str, str]) -> None:
@@ -99,7 +108,9 @@ def _migrate(environment: dict[str, str]) -> None:
     subprocess.run(command, env={**os.environ, **environment}, check=True, timeout=120)
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def _free_ports(count: int) -> list[int]:
+    with ExitStack() as stack:  # all held at once, so that they differ
+        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [int(probe.getsockname()[1]) for probe in probes]

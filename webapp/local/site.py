@@ -22,15 +22,17 @@ def preparing(environment: Mapping[str, str]) -> Part:
     )
 
 
-def worker(queue: str, *, threads: int, environment: Mapping[str, str]) -> Part:
-    command = ("-m", "celery", "-A", "workers.app", "worker", "-Q", queue, "-n", f"{queue}@%h", "--loglevel", "INFO")
+def worker(queue: str, *, threads: int, environment: Mapping[str, str], name: str = "") -> Part:
+    """Return a worker of that queue; several on one machine need names of their own."""
+    name = name or queue
+    command = ("-m", "celery", "-A", "workers.app", "worker", "-Q", queue, "-n", f"{name}@%h", "--loglevel", "INFO")
     return Part(
-        name=queue,
+        name=name,
         command=(
             *(sys.executable, *command, "--pool", "threads", "--concurrency", str(threads)),
             *("--without-gossip", "--without-mingle"),
         ),
-        is_ready=lambda log: f"{queue}@" in (text := log.read_text(errors="replace")) and " ready." in text,
+        is_ready=lambda log: f"{name}@" in (text := log.read_text(errors="replace")) and " ready." in text,
         # SIGTERM means: finish within these seconds or give up; what is given up is taken up at the next start.
         environment={**environment, "PYTHONPATH": _FOLDER, "REMAP_SIGTERM": "SIGQUIT", "WORKER_GRACE_SECONDS": "4"},
     )
