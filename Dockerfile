@@ -12,5 +12,5 @@ RUN useradd --system --create-home retort && mkdir var && chown retort var
 USER retort
 EXPOSE 8000
 CMD ["uvicorn", "webapp.asgi:application", "--host", "0.0.0.0", "--port", "8000", "--loop", "uvloop", \
-     "--http", "httptools", "--lifespan", "off", "--no-access-log", "--ws-per-message-deflate", "false", \
+     "--http", "httptools", "--lifespan", "on", "--no-access-log", "--ws-per-message-deflate", "false", \
      "--ws-max-size", "65536", "--timeout-graceful-shutdown", "5"]

@@ -188,6 +188,11 @@ MODEL_SERVER = ModelServer(
 RETORT_MAX_STREAMS = _number("RETORT_MAX_STREAMS", default=256, most=100_000)
 """Requests that one Celery task (up to 64 lanes) keeps open at the model server at once."""
 
+# Watching
+
+RETORT_VERSION = _text("RETORT_VERSION")
+METRICS_TOKEN = _text("METRICS_TOKEN")
+
 # Celery: a message is only a hint that there is work; the database is the work.
 
 _VISIBILITY_SECONDS = 6 * 3600  # longer than any task; recovery is the sweep's job, not the broker's

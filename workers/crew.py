@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import structlog
 
+from workers import metrics
 from workers.backends.replay import ReplayModel
 from workers.core.assignments import Assignment, Pulse
 from workers.core.errors import FencedOff
@@ -89,7 +90,8 @@ class Crew:
         self._active[lane_id] = lane
         task = lane.start()
         try:
-            await asyncio.wait([task])
+            with metrics.LANES_HELD.track_inprogress():
+                await asyncio.wait([task])
         except asyncio.CancelledError:
             lane.abandon()  # it stays among the active: `_leave` hands it over
             await asyncio.wait([task])
@@ -111,7 +113,8 @@ class Crew:
     async def _save(self, facts: Sequence[Event], prompts: dict[str, str]) -> None:
         while facts := [fact for fact in facts if fact.lane not in self._lost]:
             try:
-                self._following += await self._ask(self._desk.save, facts, self._fences, prompts)
+                with metrics.SAVE_SECONDS.time():
+                    self._following += await self._ask(self._desk.save, facts, self._fences, prompts)
                 return
             except FencedOff as refusal:
                 self._let_go(refusal.lane_ids)
@@ -124,6 +127,7 @@ class Crew:
         """Stop working on lanes that somebody else has claimed, and write nothing more of them."""
         for lane_id in lane_ids:
             log.warning("lane_lost", lane=lane_id)
+            metrics.LANES_LOST.inc()
             self._lost.add(lane_id)
             if lane_id in self._active:
                 self._active.pop(lane_id).abandon()

@@ -9,12 +9,14 @@ from typing import Any
 
 import structlog
 import uvloop
-from celery.signals import worker_ready
+from celery.signals import worker_ready, worker_shutdown
 from django.conf import settings
 from django.db import close_old_connections, connections
 from redis.asyncio import Redis
 
 from webapp.runs import claiming, recording
+from webapp.status.reporting import Reporter
+from workers import metrics
 from workers.app import app
 from workers.backends.limits import LimitedModel
 from workers.backends.openai_server import OpenAIServer
@@ -30,7 +32,7 @@ LANES_AT_ONCE = 64
 @app.task(name="workers.tasks.run_lanes", max_retries=3, default_retry_delay=2)
 def run_lanes(*, run_id: str, lane_ids: list[int], **_: Any) -> None:
     """Work on those of the lanes that are still free, all at once, until they have ended."""
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with metrics.running_task(), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_work(run_id, lane_ids))
 
 
@@ -39,7 +41,8 @@ async def _work(run_id: str, lane_ids: Sequence[int]) -> None:
     redis = Redis.from_url(settings.REDIS_URL)
 
     async def publish(events: Sequence[Event]) -> None:
-        await stream.append(redis, run_id, stream.encode(events))
+        with metrics.PUBLISH_FAILURES.count_exceptions():
+            await stream.append(redis, run_id, stream.encode(events))
 
     desk = Desk(
         claim=claiming.claim_work,
@@ -60,6 +63,14 @@ async def _work(run_id: str, lane_ids: Sequence[int]) -> None:
 def start_sweeping(**_: Any) -> None:
     """Look for forgotten lanes every few seconds, beside the work."""
     threading.Thread(target=_sweep_for_ever, name="sweep", daemon=True).start()
+
+
+@worker_ready.connect
+def start_reporting(sender: Any, **_: Any) -> None:
+    """Tell the site how this worker is, until it stops."""
+    reporter = Reporter(sender.hostname.split("@")[0], list(sender.app.amqp.queues.consume_from))
+    worker_shutdown.connect(lambda **_: reporter.stop(), weak=False)
+    reporter.start()
 
 
 def _sweep_for_ever() -> None:

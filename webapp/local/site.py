@@ -43,7 +43,7 @@ def web(*, host: str, port: int, environment: Mapping[str, str]) -> Part:
         name="web",
         command=(
             *(sys.executable, "-m", "uvicorn", "webapp.asgi:application", "--host", host, "--port", str(port)),
-            *("--loop", "uvloop", "--http", "httptools", "--lifespan", "off", "--no-access-log"),
+            *("--loop", "uvloop", "--http", "httptools", "--lifespan", "on", "--no-access-log"),
             *("--ws-per-message-deflate", "false", "--ws-max-size", "65536", "--timeout-graceful-shutdown", "2"),
         ),
         is_ready=lambda _log: _answers(reachable(host), port),

@@ -12,6 +12,7 @@ from django.db.models.functions import Now
 from webapp.runs.launching import ask_for_work, cancel_queued
 from webapp.runs.models import Event, Lane, Run, Status
 from webapp.runs.recording import end_from_outside
+from workers import metrics
 from workers.core.assignments import Assignment, LaneWork, Pulse, Recorded
 from workers.core.errors import FencedOff
 from workers.core.events import LaneFailed
@@ -114,6 +115,9 @@ def sweep() -> int:
     lane_ids = defaultdict[str, list[int]](list)
     for run_id, lane_id in stale.values_list("run_id", "id"):
         lane_ids[run_id].append(lane_id)
+    metrics.SWEEPS.inc()
+    metrics.LANES_SWEPT.labels("lease_ran_out").inc(len(taken))
+    metrics.LANES_SWEPT.labels("waited").inc(sum(map(len, lane_ids.values())) - len(taken))
     for run in Run.objects.filter(id__in=lane_ids):
         if run.cancel_requested_at is not None:
             cancel_queued(run=run)

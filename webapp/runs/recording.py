@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 from redis import Redis
 
 from webapp.runs.models import ENDED, Call, Event, Lane, Prompt, Run, Status
+from workers import metrics
 from workers.core import events
 from workers.core.errors import FencedOff
 from workers.core.ledger import CallState, Spent, sum_up
@@ -68,6 +69,7 @@ def _check_fences(facts: Sequence[events.Event], fences: Mapping[int, int]) -> N
     rows = Lane.objects.select_for_update(no_key=True).filter(id__in=lane_ids).order_by("id")
     held = {lane.pk: lane.fence for lane in rows.only("id", "fence")}
     if lost := [lane_id for lane_id in lane_ids if held.get(lane_id) != fences.get(lane_id)]:
+        metrics.FENCED_WRITES.inc()
         raise FencedOff(lost)
 
 

@@ -11,6 +11,7 @@ import aiohttp
 import orjson
 from yarl import URL
 
+from workers import metrics
 from workers.backends._patience import Patience, Watch
 from workers.backends._reading import StreamReader, parse_json
 from workers.backends._refusals import (
@@ -100,6 +101,7 @@ class OpenAIServer:
                     tried = f" It was tried {attempt} times." if attempt > 1 else ""
                     raise type(error)(f"{error}{tried}") from None
                 reason = str(error)
+            metrics.RETRIES.inc()
             yield Chunk(restarted=reason)
             await asyncio.sleep(wait)
 
@@ -108,22 +110,26 @@ class OpenAIServer:
         clock = asyncio.get_running_loop().time
         watch = Watch(self._patience, ends_at, clock())
         reader = StreamReader(self._name, request.max_tokens)
-        response = await self._post(request, ends_at)
-        try:
-            while not reader.is_done and (data := await self._read(response, reader, watch)):
-                tokens = reader.tokens
-                if chunk := reader.feed(data):
-                    yield chunk
-                if reader.tokens > tokens:
-                    watch.heard_token(clock())
-                elif clock() > watch.find_deadline(reader):  # only comments came
-                    reader.fail(watch.explain(self._name, reader))
-            if last := reader.end():
-                yield last
-            if reader.error:
-                raise reader.error
-        finally:
-            response.close()  # stops the server's work, unless the answer was complete
+        with metrics.open_request() as counted:
+            response = await self._post(request, ends_at)
+            try:
+                while not reader.is_done and (data := await self._read(response, reader, watch)):
+                    tokens = reader.tokens
+                    if chunk := reader.feed(data):
+                        yield chunk
+                    if reader.tokens > tokens:
+                        watch.heard_token(clock())
+                        metrics.COMPLETION_TOKENS.inc(reader.tokens - tokens)
+                    elif clock() > watch.find_deadline(reader):  # only comments came
+                        reader.fail(watch.explain(self._name, reader))
+                last = reader.end()
+                counted.finish(reader.finish_reason, last)
+                if last:
+                    yield last
+                if reader.error:
+                    raise reader.error
+            finally:
+                response.close()  # stops the server's work, unless the answer was complete
 
     async def _post(self, request: Request, ends_at: float) -> aiohttp.ClientResponse:
         """Return the open stream. Raises ModelError when the server does not give one."""

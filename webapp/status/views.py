@@ -1,0 +1,22 @@
+"""The addresses that tell how the site is."""
+
+from hmac import compare_digest
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.cache import never_cache
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
+
+from webapp.runs.recording import redis_now
+from webapp.status.exposing import expose
+
+
+@never_cache
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Return every process's figures, in Prometheus' text format."""
+    expected = f"Bearer {settings.METRICS_TOKEN}"
+    if settings.METRICS_TOKEN and not compare_digest(
+        request.headers.get("Authorization", "").encode(), expected.encode()
+    ):
+        return HttpResponse("This address wants METRICS_TOKEN as a bearer token.\n", "text/plain", 401)
+    return HttpResponse(expose(redis_now()), CONTENT_TYPE_PLAIN_0_0_4)
