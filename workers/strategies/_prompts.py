@@ -1,4 +1,4 @@
-"""The prompt that every strategy begins with, and how drafts stand in later prompts."""
+"""The prompts that several strategies share, and how drafts come to stand in later prompts."""
 
 from collections.abc import Sequence
 
@@ -13,6 +13,36 @@ $question
 
 Solve the problem step by step. At the end, write the final answer inside \\boxed{}.
 """
+
+REFINE = """\
+Problem:
+$question
+
+Your previous solution:
+
+$solution
+
+Check every step of your previous solution and correct what is wrong. Then write the full improved solution step by \
+step, even if nothing changes. At the end, write the final answer inside \\boxed{}.
+"""
+
+AGGREGATE = """\
+Problem:
+$question
+
+Solutions to this problem stand below, $count in number. Any of them may be wrong or incomplete, even all of them.
+
+$solutions
+
+Write one solution that is better than each of these. Keep ideas that are right, correct mistakes, and fill gaps. \
+Where the solutions disagree, find out by your own reasoning which is right; do not count them. If all are wrong, try \
+another way. Solve the problem step by step. At the end, write the final answer inside \\boxed{}.
+"""
+
+
+def draw(lane: LiveLane, drafts: Sequence[Reply], size: int) -> list[Reply]:
+    """Draw `size` distinct drafts by chance, in an order that says nothing about them; all where there are fewer."""
+    return [drafts[place] for place in lane.random.sample(range(len(drafts)), min(size, len(drafts)))]
 
 
 def show_solution(draft: Reply) -> str:

@@ -56,13 +56,23 @@ class Ballot:
         """Count one more draft; `index` is its place among the calls, whenever it arrives."""
         async with self._counting:
             self._drafts[index] = draft
-            drafts = [self._drafts[place] for place in sorted(self._drafts)]
+            drafts = list(self.drafts.values())
             self._blocs = await form_blocs(drafts, self._lane.equal)
             tallies = [Tally(answer=bloc.answer, calls=tuple(d.key for d in bloc.drafts)) for bloc in self._blocs]
             silent = [draft.key for draft in drafts if draft.answer is None]
             self._lane.tally(tallies, silent, self._expected)
             if tallies:
                 self._lane.offer(self.winner())
+
+    @property
+    def drafts(self) -> dict[int, Reply]:
+        """Return the drafts so far, by their place among the calls, in that order."""
+        return {place: self._drafts[place] for place in sorted(self._drafts)}
+
+    @property
+    def blocs(self) -> list[Bloc]:
+        """Return the drafts so far by their answers, see `form_blocs`."""
+        return self._blocs
 
     def winner(self) -> Answer:
         """Return the leading answer, in the words of its earliest draft; after the first draft was cast."""

@@ -30,7 +30,7 @@ from workers.core.lane import LiveLane
 from workers.core.prompts import fill
 from workers.core.strategy import Example, StrategyParams, strategy
 from workers.core.values import Answer, Problem, Reply
-from workers.strategies._prompts import DRAFT, lay_out
+from workers.strategies._prompts import DRAFT, draw, lay_out
 from workers.strategies._selecting import ask_for_selections
 from workers.strategies._votes import find_leader, form_blocs
 
@@ -190,7 +190,7 @@ async def _offer_majority(lane: LiveLane, drafts: Sequence[Reply], number: int) 
 
 async def _summarize(lane: LiveLane, batch: Batch) -> list[Workspace]:
     """Write notes on all solutions, in an order that says nothing about them."""
-    params, drafts = batch.params, _shuffle(lane, batch.drafts)
+    params, drafts = batch.params, draw(lane, batch.drafts, len(batch.drafts))
     prompt = fill(
         DISTILL, question=batch.question, count=len(drafts), words=params.workspace_tokens * 3 // 4,
         solutions=await lay_out(lane, drafts, params.reading_tokens),
@@ -212,7 +212,7 @@ async def _pick_for_all(lane: LiveLane, batch: Batch) -> list[Workspace]:
 async def _pick_for_each(lane: LiveLane, batch: Batch) -> list[Workspace]:
     """Let a call for each draft of the next round pick its solutions; if it fails, that draft is not written."""
     kept = min(batch.params.top_k, len(batch.drafts))
-    orders = [_shuffle(lane, batch.drafts) for _ in range(batch.width)]
+    orders = [draw(lane, batch.drafts, len(batch.drafts)) for _ in range(batch.width)]
     shown = [await lay_out(lane, order, batch.params.reading_tokens) for order in orders]
     prompts = [fill(SELECT, question=batch.question, count=len(batch.drafts), top_k=kept, solutions=s) for s in shown]
     selections = await ask_for_selections(lane, prompts, orders, limit=kept)
@@ -222,7 +222,8 @@ async def _pick_for_each(lane: LiveLane, batch: Batch) -> list[Workspace]:
 async def _draw(lane: LiveLane, batch: Batch) -> list[Workspace]:
     """Draw solutions by chance, anew for each draft of the next round."""
     kept = min(batch.params.top_k, len(batch.drafts))
-    return [await _extract(lane, batch, _shuffle(lane, batch.drafts)[:kept]) for _ in range(batch.width)]
+    draws = [draw(lane, batch.drafts, len(batch.drafts))[:kept] for _ in range(batch.width)]
+    return [await _extract(lane, batch, drawn) for drawn in draws]
 
 
 async def _keep_all(lane: LiveLane, batch: Batch) -> list[Workspace]:
@@ -244,7 +245,3 @@ async def _extract(lane: LiveLane, batch: Batch, chosen: Sequence[Reply], *selec
     limit, sources = batch.params.workspace_tokens, (*chosen, *selectors)
     solutions = await lay_out(lane, chosen, limit)
     return Workspace(await lane.write_workspace(solutions, limit=limit, after=sources), sources)
-
-
-def _shuffle(lane: LiveLane, drafts: Sequence[Reply]) -> list[Reply]:
-    return [drafts[place] for place in lane.random.sample(range(len(drafts)), len(drafts))]

@@ -21,19 +21,7 @@ from workers.core.lane import LiveLane
 from workers.core.prompts import fill
 from workers.core.strategy import Example, StrategyParams, strategy
 from workers.core.values import Answer, Problem, Reply
-from workers.strategies._prompts import DRAFT, show_solution
-
-REFINE = """\
-Problem:
-$question
-
-Your previous solution:
-
-$solution
-
-Check every step of your previous solution and correct what is wrong. Then write the full improved solution step by \
-step, even if nothing changes. At the end, write the final answer inside \\boxed{}.
-"""
+from workers.strategies._prompts import DRAFT, REFINE, show_solution
 
 CRITIQUE = """\
 Problem:

@@ -17,6 +17,8 @@ DIRECT = catalog()["direct"]
 SC = catalog()["self_consistency"]
 SR = catalog()["sequential_refinement"]
 PDR = catalog()["parallel_distill_refine"]
+RSA = catalog()["recursive_self_aggregation"]
+MERGE = catalog()["prompted_aggregation"]
 
 
 def calls_of(played: Played) -> list[tuple[str, str, tuple[str, ...], int, int]]:
@@ -30,6 +32,7 @@ def calls_of(played: Played) -> list[tuple[str, str, tuple[str, ...], int, int]]
         pytest.param(SC, {"drafts": 1}, id="one vote"),
         pytest.param(SR, {"rounds": 1}, id="one round of refinement"),
         pytest.param(PDR, {"widths": (1,)}, id="one width of 1"),
+        pytest.param(RSA, {"population": 1, "sample": 1, "rounds": 1}, id="a population of one"),
     ],
 )
 async def test_the_smallest_case_is_direct(strategy: Any, params: dict[str, Any]):
@@ -50,6 +53,37 @@ async def test_sequential_refinement_is_pdr_of_width_one(rounds: int):
     assert calls_of(other) == calls_of(one)
     assert one.answer is not None
     assert one.answer == other.answer
+
+
+@pytest.mark.parametrize("rounds", range(1, 6))
+async def test_recursive_self_aggregation_of_one_is_sequential_refinement(rounds: int):
+    one = await play(SR, {"rounds": rounds})
+    other = await play(RSA, {"population": 1, "sample": 1, "rounds": rounds})
+
+    assert calls_of(other) == calls_of(one)
+    assert other.model.asked == one.model.asked
+    assert one.answer is not None
+    assert other.answer is not None
+    assert (other.answer.text, other.answer.answer) == (one.answer.text, one.answer.answer)
+
+
+@pytest.mark.parametrize("drafts", [1, 5, 8])
+async def test_one_population_is_self_consistency(drafts: int):
+    one = await play(SC, {"drafts": drafts})
+    other = await play(RSA, {"population": drafts, "sample": 1, "rounds": 1})
+
+    assert calls_of(other) == calls_of(one)
+    assert other.answer == one.answer
+
+
+@pytest.mark.parametrize("drafts", [2, 4, 7])
+async def test_two_populations_that_read_everything_are_prompted_aggregation(drafts: int):
+    one = await play(MERGE, {"drafts": drafts, "aggregations": drafts})
+    other = await play(RSA, {"population": drafts, "sample": drafts, "rounds": 2})
+
+    assert calls_of(other) == calls_of(one)
+    assert other.model.asked == one.model.asked
+    assert other.answer == one.answer
 
 
 async def test_all_strategies_begin_with_the_same_requests():
@@ -112,3 +146,19 @@ async def test_pdr_costs_its_drafts_and_what_distills_them(widths: tuple[int, ..
     is_free = distiller in ("random_k", "identity")
     assert cost.calls == sum(widths) + extra.get(distiller, 0)
     assert cost.depth == (len(widths) if is_free else 2 * len(widths) - 1)
+
+
+@given(population=st.integers(1, 12), sample=st.integers(1, 4), rounds=st.integers(1, 8))
+@settings(max_examples=20)
+async def test_recursive_self_aggregation_costs_its_populations(population: int, sample: int, rounds: int):
+    cost = await estimate(RSA, population=population, sample=min(sample, population), rounds=rounds)
+
+    assert (cost.calls, cost.depth) == (population * rounds, rounds)
+
+
+@given(drafts=st.integers(2, 32), aggregations=st.integers(1, 8))
+@settings(max_examples=20)
+async def test_prompted_aggregation_costs_its_drafts_and_its_aggregations(drafts: int, aggregations: int):
+    cost = await estimate(MERGE, drafts=drafts, aggregations=aggregations, enough=0.75)
+
+    assert (cost.calls, cost.depth) == (drafts + aggregations, 2)

@@ -9,8 +9,8 @@ from workers.core.errors import StreamCut
 from workers.core.events import NoteTaken, RoundOpened, WorkspaceWritten
 from workers.core.prompts import fill
 from workers.strategies import catalog
-from workers.strategies._prompts import DRAFT
-from workers.strategies.sequential_refinement import CRITIQUE, REFINE, REWRITE
+from workers.strategies._prompts import DRAFT, REFINE
+from workers.strategies.sequential_refinement import CRITIQUE, REWRITE
 
 SR = catalog()["sequential_refinement"]
 
