@@ -119,9 +119,9 @@ class Crew:
             except FencedOff as refusal:
                 self._let_go(refusal.lane_ids)
 
-    async def _publish_all(self, events: Sequence[Event]) -> None:
+    async def _publish_all(self, events: Sequence[Event], since: float) -> None:
         following, self._following = self._following, []
-        await self._publish([*(event for event in events if event.lane not in self._lost), *following])
+        await self._publish([*(event for event in events if event.lane not in self._lost), *following], since)
 
     def _let_go(self, lane_ids: Iterable[int]) -> None:
         """Stop working on lanes that somebody else has claimed, and write nothing more of them."""

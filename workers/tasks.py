@@ -40,9 +40,9 @@ async def _work(run_id: str, lane_ids: Sequence[int]) -> None:
     server = settings.MODEL_SERVER
     redis = Redis.from_url(settings.REDIS_URL)
 
-    async def publish(events: Sequence[Event]) -> None:
+    async def publish(events: Sequence[Event], since: float) -> None:
         with metrics.PUBLISH_FAILURES.count_exceptions():
-            await stream.append(redis, run_id, stream.encode(events))
+            await stream.append(redis, run_id, stream.encode(events), since)
 
     desk = Desk(
         claim=claiming.claim_work,

@@ -1,6 +1,7 @@
 """Gather what lanes emit, and hand it on about 25 times a second: facts to the database, everything to the log."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
@@ -9,7 +10,8 @@ from workers.core.events import Event, TextDelta
 FLUSH_SECONDS = 0.04
 
 Save = Callable[[Sequence[Event], dict[str, str]], Awaitable[None]]
-Publish = Callable[[Sequence[Event]], Awaitable[None]]
+Publish = Callable[[Sequence[Event], float], Awaitable[None]]
+"""Given the events, and when the oldest of them happened, in seconds since 1970."""
 
 
 class Outbox:
@@ -19,11 +21,12 @@ class Outbox:
     """
 
     def __init__(self, save: Save, publish: Publish) -> None:
-        """Take the two ways out: `save(facts, prompts by digest)` and `publish(events)`."""
+        """Take the two ways out: `save(facts, prompts by digest)` and `publish(events, since)`."""
         self._save = save
         self._publish = publish
         self._pending: list[Event | _OpenDelta] = []
         self._open: dict[tuple[int, str, str], _OpenDelta] = {}
+        self._oldest: float | None = None
         self._prompts: dict[str, str] = {}
         self._begun: set[tuple[int, str]] = set()
         self._stirred = asyncio.Event()
@@ -32,6 +35,8 @@ class Outbox:
 
     def emit(self, event: Event, prompt: str | None = None) -> None:
         """Take one event. A call's first text and every fact but a start leave at once, the rest within 40 ms."""
+        if self._oldest is None:
+            self._oldest = time.time()
         if isinstance(event, TextDelta):
             self._add_delta(event)
         else:
@@ -76,6 +81,7 @@ class Outbox:
         """Hand on everything that waits."""
         pending, self._pending = self._pending, []
         prompts, self._prompts = self._prompts, {}
+        oldest, self._oldest = self._oldest or time.time(), None
         self._open.clear()
         self._stirred.clear()
         self._hurry.clear()
@@ -85,7 +91,7 @@ class Outbox:
         facts = [event for event in events if event.is_fact]
         if facts:
             await self._save(facts, prompts)
-        await self._publish(events)
+        await self._publish(events, oldest)
 
     def close(self) -> None:
         """Let `run` end once everything is handed on."""

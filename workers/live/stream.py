@@ -6,6 +6,7 @@ Source: the recovery rules of Centrifugo.
 """
 
 import secrets
+import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -25,7 +26,7 @@ if not epoch then
   redis.call('DEL', KEYS[1])
 end
 local top = redis.call('HINCRBY', KEYS[2], 'top', 1)
-redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[3], top .. '-0', 'events', ARGV[1])
+redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[3], top .. '-0', 'events', ARGV[1], 'emitted', ARGV[6])
 redis.call('EXPIRE', KEYS[1], ARGV[4])
 redis.call('EXPIRE', KEYS[2], ARGV[4])
 redis.call('PUBLISH', KEYS[3], ARGV[5])
@@ -44,11 +45,13 @@ class Position(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """One frame's events as JSON, at its offset."""
+    """What was published at once, as JSON, at its offset."""
 
     offset: int
     events: bytes
     """A JSON array."""
+    emitted: float
+    """When the oldest of the events happened, in seconds since 1970 by the writer's clock. Only lag is told by it."""
 
 
 def group_name(run_id: str) -> str:
@@ -66,19 +69,25 @@ def _keys(run_id: str) -> tuple[str, str]:
     return f"run:{{{run_id}}}:log", f"run:{{{run_id}}}:meta"
 
 
-def _append_arguments(run_id: str, events: bytes) -> tuple[str | bytes | int, ...]:
+def _append_arguments(run_id: str, events: bytes, emitted: float) -> tuple[str | bytes | int, ...]:
     bell = f"asgi__group__{group_name(run_id)}"
-    return (*_keys(run_id), bell, events, secrets.token_hex(8), KEEP_ENTRIES, KEEP_SECONDS, _DOORBELL)
+    limits = (KEEP_ENTRIES, KEEP_SECONDS)
+    return (*_keys(run_id), bell, events, secrets.token_hex(8), *limits, _DOORBELL, f"{emitted:.3f}")
 
 
-async def append(redis: AsyncRedis, run_id: str, events: bytes) -> int:
+async def append(redis: AsyncRedis, run_id: str, events: bytes, emitted: float) -> int:
     """Add one entry to the run's log, ring for its viewers, and return its offset."""
-    return int(await redis.eval(_APPEND, 3, *_append_arguments(run_id, events)))
+    return int(await redis.eval(_APPEND, 3, *_append_arguments(run_id, events, emitted)))
 
 
 def append_now(redis: Redis, run_id: str, events: bytes) -> int:
-    """Add one entry from code that is not asynchronous."""
-    return int(redis.eval(_APPEND, 3, *_append_arguments(run_id, events)))
+    """Add one entry, of what happened at this moment, from code that is not asynchronous."""
+    return int(redis.eval(_APPEND, 3, *_append_arguments(run_id, events, time.time())))
+
+
+async def read_end(redis: AsyncRedis, run_id: str) -> Position:
+    """Return the end of the run's log."""
+    return _position(await redis.hmget(_keys(run_id)[1], "epoch", "top"))  # type: ignore[arg-type]
 
 
 async def read_after(redis: AsyncRedis, run_id: str, after: int, limit: int = 500) -> tuple[Position, list[Entry]]:
@@ -117,4 +126,4 @@ def _position(head: Sequence[bytes | None]) -> Position:
 
 def _entry(item: tuple[bytes, dict[bytes, bytes]]) -> Entry:
     name, fields = item
-    return Entry(int(name.split(b"-")[0]), fields[b"events"])
+    return Entry(int(name.split(b"-")[0]), fields[b"events"], float(fields.get(b"emitted", 0)))

@@ -57,8 +57,8 @@ async def work(run: Run, ids: Sequence[int], model: Model) -> None:
     """Do what the Celery task does, with another model."""
     redis = Redis.from_url(settings.REDIS_URL)
 
-    async def publish(events: Sequence[Event]) -> None:
-        await stream.append(redis, run.id, stream.encode(events))
+    async def publish(events: Sequence[Event], since: float) -> None:
+        await stream.append(redis, run.id, stream.encode(events), since)
 
     desk = Desk(
         claim=claiming.claim_work,

@@ -1,6 +1,7 @@
 """What a viewer gets: late, again, over a socket, over HTTP, and always the same."""
 
 import asyncio
+import time
 from typing import Any
 
 import orjson
@@ -210,7 +211,7 @@ async def test_the_doorbell_rings_inside_the_channel_layer() -> None:
     await layer.group_add(stream.group_name("bell"), channel)
     redis = Redis.from_url(settings.REDIS_URL)
 
-    await stream.append(redis, "bell", b"[]")
+    await stream.append(redis, "bell", b"[]", time.time())
 
     assert await asyncio.wait_for(layer.receive(channel), 5) == {"type": "run.stirred"}
     await redis.aclose()

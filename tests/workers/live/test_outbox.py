@@ -1,6 +1,7 @@
 """What leaves the outbox, in which order, and how much of it is merged."""
 
 import asyncio
+import time
 from collections.abc import Sequence
 
 import pytest
@@ -20,6 +21,7 @@ class Outside:
         self.saved: list[Event] = []
         self.prompts: dict[str, str] = {}
         self.frames: list[list[Event]] = []
+        self.since: list[float] = []
         self.facts_unsaved_when_published: list[Event] = []
 
     async def save(self, facts: Sequence[Event], prompts: dict[str, str]) -> None:
@@ -27,8 +29,9 @@ class Outside:
         self.saved += facts
         self.prompts |= prompts
 
-    async def publish(self, batch: Sequence[Event]) -> None:
+    async def publish(self, batch: Sequence[Event], since: float) -> None:
         self.frames.append(list(batch))
+        self.since.append(since)
         self.facts_unsaved_when_published += [event for event in batch if event.is_fact and event not in self.saved]
 
 
@@ -57,6 +60,22 @@ async def test_texts_of_a_call_that_wait_leave_as_one() -> None:
     await outbox.flush()
 
     assert outside.frames == [[delta("draft-1", 0, "abc", tokens=3), delta("draft-2", 0, "x")]]
+
+
+async def test_a_batch_tells_when_its_oldest_event_happened() -> None:
+    outside = Outside()
+    outbox = Outbox(outside.save, outside.publish)
+
+    times = []
+    for _ in range(2):
+        outbox.emit(delta("draft-1", 0, "old"))
+        times.append(time.time())
+        await asyncio.sleep(0.05)
+        outbox.emit(delta("draft-1", 3, "new"))
+        await outbox.flush()
+
+    assert [told <= happened for told, happened in zip(outside.since, times, strict=True)] == [True, True]
+    assert outside.since[1] > times[0] + 0.05
 
 
 async def test_text_behind_a_restart_is_not_merged_into_text_before_it() -> None:
