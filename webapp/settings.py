@@ -186,7 +186,7 @@ MODEL_SERVER = ModelServer(
     model=_text("VLLM_MODEL"),
 )
 RETORT_MAX_STREAMS = _number("RETORT_MAX_STREAMS", default=256, most=100_000)
-"""Requests that one Celery task (up to 64 lanes) keeps open at the model server at once."""
+"""Requests that one worker process keeps open at the model server at once."""
 
 # Watching
 
@@ -211,9 +211,6 @@ CELERY_TASK_DEFAULT_QUEUE = "runs"
 CELERY_TASK_SERIALIZER = CELERY_RESULT_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]  # never pickle
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = float(_number("WORKER_GRACE_SECONDS", default=20, most=3600))
-# An idle worker ends at once: what it had reserved are hints, which the sweep repeats.
-CELERY_WORKER_ENABLE_SOFT_SHUTDOWN_ON_IDLE = False
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"

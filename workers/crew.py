@@ -49,12 +49,13 @@ class Crew:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="desk")
         self._outbox = Outbox(self._save, self._publish_all)
         self._following: list[Event] = []
+        self._is_leaving = False
         self._lost: set[int] = set()
         self._fences: dict[int, int] = {}
         self._active: dict[int, LaneRun] = {}
 
     async def work(self, lane_ids: Sequence[int]) -> None:
-        """Work until every lane that was free has ended; hands the rest over if interrupted."""
+        """Work until every lane that was free has ended, or `hand_over` is called; hands the rest over."""
         try:
             async with asyncio.TaskGroup() as group:
                 writer = group.create_task(self._outbox.run())
@@ -66,14 +67,22 @@ class Crew:
         finally:
             await self._leave()
 
+    def hand_over(self) -> None:
+        """Leave all lanes to other workers, at once: what is written is stored and shown, then `work` ends."""
+        self._is_leaving = True
+        for lane in self._active.values():
+            lane.abandon()
+
     async def _work_all(self, lane_ids: Sequence[int]) -> None:
         async with asyncio.TaskGroup() as group:
             for lane_id in lane_ids:
                 await self._places.acquire()
+                if self._is_leaving:
+                    return
                 group.create_task(self._work_one(lane_id)).add_done_callback(lambda _: self._places.release())
 
     async def _work_one(self, lane_id: int) -> None:
-        assignment = await self._ask(self._desk.claim, lane_id)
+        assignment = None if self._is_leaving else await self._ask(self._desk.claim, lane_id)
         if assignment is None:
             return
         work = assignment.work
@@ -88,15 +97,18 @@ class Crew:
         )
         self._fences[lane_id] = work.fence
         self._active[lane_id] = lane
+        if self._is_leaving:  # the order came while the lane was being claimed
+            return
         task = lane.start()
         try:
             with metrics.LANES_HELD.track_inprogress():
                 await asyncio.wait([task])
         except asyncio.CancelledError:
-            lane.abandon()  # it stays among the active: `_leave` hands it over
+            lane.abandon()
             await asyncio.wait([task])
             raise
-        self._active.pop(lane_id, None)
+        if not self._is_leaving:  # then it stays among the active: `_leave` hands it over
+            self._active.pop(lane_id, None)
 
     async def _keep_pulse(self) -> None:
         beats = 0

@@ -1,15 +1,16 @@
 """Celery's way in, and the only file here that knows the site: a task is a hint that some lanes wait."""
 
-import asyncio
+import signal
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
-import uvloop
 from celery.signals import worker_ready, worker_shutdown
+from celery.worker import state
 from django.conf import settings
 from django.db import close_old_connections, connections
 from redis.asyncio import Redis
@@ -21,28 +22,48 @@ from workers.app import app
 from workers.backends.limits import LimitedModel
 from workers.backends.openai_server import OpenAIServer
 from workers.core.events import Event
+from workers.core.model import Model
 from workers.crew import Crew, Desk
 from workers.live import stream
+from workers.workplace import Workplace
 
 log = structlog.get_logger(__name__)
 SWEEP_SECONDS = 5
 LANES_AT_ONCE = 64
 
 
+class Tools(NamedTuple):
+    """What the crews of this process share."""
+
+    model: Model
+    redis: Redis
+
+
+@asynccontextmanager
+async def _open_tools() -> AsyncIterator[Tools]:
+    server = settings.MODEL_SERVER
+    async with Redis.from_url(settings.REDIS_URL) as redis, OpenAIServer(server.base_url, server.api_key) as model:
+        yield Tools(LimitedModel(model, settings.RETORT_MAX_STREAMS), redis)
+
+
+_workplace = Workplace(_open_tools)
+_handed_over: list[tuple[str, list[int]]] = []
+"""Run and lanes of the tasks that ended because the worker does."""
+
+
 @app.task(name="workers.tasks.run_lanes", max_retries=3, default_retry_delay=2)
 def run_lanes(*, run_id: str, lane_ids: list[int], **_: Any) -> None:
-    """Work on those of the lanes that are still free, all at once, until they have ended."""
-    with metrics.running_task(), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_work(run_id, lane_ids))
+    """Work on those of the lanes that are still free, all at once, until they have ended or are handed over."""
+    with metrics.running_task():
+        _workplace.work(partial(_form_crew, run_id), lane_ids)
+    if _workplace.is_closing:
+        _handed_over.append((run_id, lane_ids))
 
 
-async def _work(run_id: str, lane_ids: Sequence[int]) -> None:
-    server = settings.MODEL_SERVER
-    redis = Redis.from_url(settings.REDIS_URL)
-
+def _form_crew(run_id: str, tools: Tools) -> Crew:
     async def publish(events: Sequence[Event], since: float) -> None:
         with metrics.PUBLISH_FAILURES.count_exceptions():
-            await stream.append(redis, run_id, stream.encode(events), since)
+            await stream.append(tools.redis, run_id, stream.encode(events), since)
 
     desk = Desk(
         claim=claiming.claim_work,
@@ -51,18 +72,32 @@ async def _work(run_id: str, lane_ids: Sequence[int]) -> None:
         give_up=partial(claiming.give_up, run_id),
         leave=connections.close_all,
     )
-    try:
-        async with OpenAIServer(server.base_url, server.api_key) as model:
-            limited = LimitedModel(model, settings.RETORT_MAX_STREAMS)
-            await Crew(desk, limited, publish, LANES_AT_ONCE).work(lane_ids)
-    finally:
-        await redis.aclose()
+    return Crew(desk, tools.model, publish, LANES_AT_ONCE)
+
+
+# --- the worker's life ------------------------------------------------------------------------------------------
 
 
 @worker_ready.connect
-def start_sweeping(**_: Any) -> None:
-    """Look for forgotten lanes every few seconds, beside the work."""
+def begin(**_: Any) -> None:
+    """Look for forgotten lanes every few seconds, beside the work, and listen for the order to stop."""
     threading.Thread(target=_sweep_for_ever, name="sweep", daemon=True).start()
+    # Celery's cold shutdown, which SIGINT and SIGQUIT (and SIGTERM, if remapped) ask for, sleeps first and then fails:
+    # threads cannot be ended from outside. Ours end at once, so all three mean the warm one.
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, _stop)
+
+
+def _stop(*_: Any) -> None:
+    _workplace.close()
+    state.should_stop = 0  # type: ignore[assignment]  # Celery's main loop looks at it at least once a second
+
+
+@worker_shutdown.connect
+def hint_once_more(**_: Any) -> None:
+    """Ask the other workers again: this one's connection may have swallowed the hints while it was ending."""
+    for run_id, lane_ids in _handed_over:
+        claiming.ask_again(run_id, lane_ids)
 
 
 @worker_ready.connect

@@ -30,13 +30,21 @@ CHROMIUM_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-net
 class LiveSite:
     """A running Retort, and what a program can ask of it."""
 
-    def __init__(self, addresses: Sequence[str], model_server: ModelServer, processes: Mapping[str, Process]) -> None:
+    def __init__(
+        self,
+        addresses: Sequence[str],
+        model_server: ModelServer,
+        processes: Mapping[str, Process],
+        environment: Mapping[str, str],
+    ) -> None:
         self.address = addresses[0]
         self.addresses = addresses
         """One for each web process."""
         self.model_server = model_server
         self.processes = processes
         """By name: `runs-1`, `runs-2` …, `suites`, `web-1` …"""
+        self.environment = environment
+        """What tells a process of the site where everything is."""
         self._started: list[str] = []
 
     def start(self, *recipes: str | dict[str, Any], question: str = "What is 6 times 7?", **problem: str) -> str:
@@ -100,7 +108,8 @@ def running_site(model_server: ModelServer, var: Path, *, webs: int = 1, workers
             ),
         ]
         processes = {part.name: stack.enter_context(parts.running(part, var / f"{part.name}.log")) for part in wanted}
-        yield LiveSite([site.address("127.0.0.1", port) for port in ports], model_server, processes)
+        addresses = [site.address("127.0.0.1", port) for port in ports]
+        yield LiveSite(addresses, model_server, processes, environment)
 
 
 def _migrate(environment: dict[str, str]) -> None:

@@ -33,8 +33,7 @@ def worker(queue: str, *, threads: int, environment: Mapping[str, str], name: st
             *("--without-gossip", "--without-mingle"),
         ),
         is_ready=lambda log: f"{name}@" in (text := log.read_text(errors="replace")) and " ready." in text,
-        # SIGTERM means: finish within these seconds or give up; what is given up is taken up at the next start.
-        environment={**environment, "PYTHONPATH": _FOLDER, "REMAP_SIGTERM": "SIGQUIT", "WORKER_GRACE_SECONDS": "4"},
+        environment={**environment, "PYTHONPATH": _FOLDER},
     )
 
 

@@ -1,7 +1,7 @@
 """Which worker owns which lane: claimed, renewed and given up by the database's clock."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 
@@ -82,7 +82,12 @@ def give_up(run_id: str, fences: Mapping[int, int]) -> None:
         Lane.objects.filter(pk=lane_id, fence=fence, status=Status.RUNNING).update(
             status=Status.QUEUED, lease_until=None
         )
-    ask_for_work(run=Run.objects.get(pk=run_id), lane_ids=list(fences))
+    ask_again(run_id, list(fences))
+
+
+def ask_again(run_id: str, lane_ids: Sequence[int]) -> None:
+    """Send the hint for those of the lanes that still wait."""
+    ask_for_work(run=Run.objects.get(pk=run_id), lane_ids=lane_ids)
 
 
 def load_journal(lane_id: int) -> dict[str, Recorded]:
