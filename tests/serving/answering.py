@@ -200,11 +200,14 @@ class Answering:
 
     # --- a whole answer -----------------------------------------------------------------------------------
 
-    async def whole(self) -> None:
-        """Wait as long as writing takes, and answer without a stream."""
+    async def write_silently(self) -> None:
+        """Wait as long as writing takes."""
         async for due in self._pace(self.longest):
             self.sent[:] = [min(due, len(text.words)) for text in self.texts]
         self.sent[:] = [len(text.words) for text in self.texts]
+
+    def answer_whole(self) -> None:
+        """Answer without a stream."""
         answer = self.about | {
             "object": "chat.completion" if self.is_chat else "text_completion",
             "choices": [self._choice(place, text) for place, text in enumerate(self.texts)],

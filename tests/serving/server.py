@@ -83,14 +83,21 @@ class Server:
             return
         await asyncio.sleep(rule.first_token_seconds)
         if not entry.body.get("stream"):
-            await answering.whole()
+            await answering.write_silently()
+            self.complete(entry)
+            answering.answer_whole()
         elif rule.fault in (None, "twice"):
             await answering.stream()
+            self.complete(entry)
             await answering.end()
         else:
             await answering.stream(rule.after)
             await faults.fail(rule, exchange, entry)
+
+    def complete(self, entry: Entry) -> None:
+        """Note the end of an answer before it is sent: the record never knows less than the client does."""
         entry.end("complete")
+        self.note(entry)
 
     def choose(self, prompt: str) -> Rule:
         for index, rule in enumerate(self.rules):

@@ -1,0 +1,40 @@
+"""A site of two webs and three workers for all tests of faults; each finds every process alive and the script empty.
+
+A plain `pytest` runs `quick/` only; `pytest tests/faults` (`make faults`) runs `whole/` too.
+"""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from tests.faults.recorder import Recorder
+from tests.faults.stack import Stack, running_stack
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    is_named = any("faults" in argument for argument in config.args)
+    return True if collection_path.name == "whole" and not is_named else None
+
+
+@pytest.fixture(scope="session")
+def site_of_many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with running_stack(tmp_path_factory.mktemp("faults")) as stack:
+        yield stack
+
+
+@pytest.fixture
+async def stack(site_of_many: Stack) -> Stack:
+    await site_of_many.restore()
+    site_of_many.script()
+    return site_of_many
+
+
+@pytest.fixture
+async def recorder(stack: Stack) -> AsyncIterator[Recorder]:
+    connector = aiohttp.TCPConnector(limit=0, force_close=True)
+    async with aiohttp.ClientSession(connector=connector) as session:
+        recorder = Recorder(stack, session)
+        yield recorder
+        await recorder.leave()

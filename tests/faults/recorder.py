@@ -1,0 +1,176 @@
+"""Records what is visible from outside while a test runs, and has it judged."""
+
+import asyncio
+import random
+import time
+from collections import Counter
+from typing import Any
+
+import aiohttp
+import psycopg
+from redis import Redis
+
+from tests.faults import history as told
+from tests.faults.checker import find_wrongs
+from tests.faults.history import History, Log, Sample, Seen
+from tests.faults.reducing import ENDED
+from tests.faults.stack import Stack
+from tests.faults.viewer import Viewer
+
+RSS_PER_SOCKET = 2 * 2**20
+RSS_SLACK = 64 * 2**20
+"""What a web may grow by use alone: caches, code loaded at the first request, the allocator's holes."""
+FOUR = ("direct", "self_consistency", "parallel_distill_refine", "sequential_refinement")
+
+
+class Recorder:
+    """One test's dealings with a stack."""
+
+    def __init__(self, stack: Stack, session: aiohttp.ClientSession, *, seed: int = 0) -> None:
+        self.stack, self.session = stack, session
+        self.chance = random.Random(seed)
+        self.accepted: dict[str, list[int]] = {}
+        self.answers = Counter[int]()
+        """HTTP answers by status; 0: none came."""
+        self.viewers: list[Viewer] = []
+        self._tasks: list[asyncio.Task[None]] = []
+        self._memory = {web.name: (web.lives, web.memory()) for web in stack.webs if web.is_alive}
+
+    async def start(self, *recipes: str | dict[str, Any], web: str = "", budget: dict[str, int] | None = None) -> str:
+        """Start a run through any web; return its id. Raises aiohttp.ClientError when it was not accepted."""
+        body = {
+            "problem": {"question": "What is 6 times 7?", "answer": "42", "grader": "number"},
+            "recipes": [{"strategy": recipe} if isinstance(recipe, str) else recipe for recipe in recipes],
+            "seed": self.chance.randrange(2**31),
+            **({"budget": budget} if budget else {}),
+        }
+        answer = await self.ask("api/v1/runs", body, web=web)
+        self.accepted[answer["id"]] = [lane["id"] for lane in answer["lanes"]]
+        return str(answer["id"])
+
+    async def ask(self, path: str, body: Any = None, *, web: str = "") -> Any:
+        """Ask the JSON interface of a web; count the answer."""
+        method, address = "GET" if body is None else "POST", web or self.chance.choice(self.stack.addresses)
+        timeout = aiohttp.ClientTimeout(total=30)
+        try:
+            async with self.session.request(method, address + path, json=body, timeout=timeout) as answer:
+                self.answers[answer.status] += 1
+                answer.raise_for_status()
+                return await answer.json()
+        except aiohttp.ClientResponseError:
+            raise
+        except (aiohttp.ClientError, OSError):
+            self.answers[0] += 1
+            raise
+
+    def watch(self, run_id: str, count: int = 1) -> list[Viewer]:
+        """Let some viewers follow a run until it has ended."""
+        fresh = [
+            Viewer(self.stack.addresses, run_id, self.accepted[run_id], seed=len(self.viewers) + n)
+            for n in range(count)
+        ]
+        self.viewers += fresh
+        self._tasks += [asyncio.create_task(viewer.follow(self.session)) for viewer in fresh]
+        return fresh
+
+    async def until(self, condition: Any, what: str, *, within: float = 30) -> float:
+        """Wait until `condition()`, asked in a thread, is true; return the seconds it took."""
+        began = time.monotonic()
+        while True:
+            try:
+                if await asyncio.to_thread(condition):
+                    return time.monotonic() - began
+            except psycopg.OperationalError:
+                pass  # the database is away: part of the game
+            assert time.monotonic() - began < within, f"Not within {within} s: {what}"
+            await asyncio.sleep(0.05)
+
+    def count(self, sql: str, *arguments: Any) -> int:
+        return int(self.stack.query(sql, *arguments)[0][0])
+
+    async def until_asked(self, run_id: str, *, calls: int = 1) -> None:
+        """Wait until so many calls of the run are being written or were."""
+        sql = "SELECT count(*) FROM runs_call JOIN runs_lane ON runs_lane.id = lane_id WHERE run_id = %s"
+        await self.until(lambda: self.count(sql, run_id) >= calls, f"{run_id} has {calls} calls")
+
+    async def until_resumed(self, run_id: str, *, within: float) -> float:
+        """Wait until every lane of the run that has not ended is claimed anew; return the seconds it took."""
+        then = dict(
+            self.stack.query("SELECT id, fence FROM runs_lane WHERE run_id = %s AND status = 'running'", run_id)
+        )
+
+        def is_resumed() -> bool:
+            now = self.stack.query("SELECT id, fence, status FROM runs_lane WHERE run_id = %s", run_id)
+            return all(
+                status in ENDED or (status == "running" and fence > then.get(lane, 0)) for lane, fence, status in now
+            )
+
+        return await self.until(is_resumed, f"every lane of {run_id} is claimed anew", within=within)
+
+    async def until_ended(self, *, within: float = 90) -> float:
+        """Wait until every accepted run has ended; return the seconds it took."""
+        sql = "SELECT count(*) FROM runs_run WHERE id = ANY(%s) AND ended_at IS NULL"
+        return await self.until(lambda: self.count(sql, list(self.accepted)) == 0, "all runs have ended", within=within)
+
+    async def collect(self, *, within: float = 45) -> History:
+        """Bring everything back to life, let the viewers hear the end, and return the record."""
+        await self.stack.restore()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=within)
+        permalinks = {run_id: (await self._page(run_id))["events"] for run_id in self.accepted}
+        open_streams = await self._count_open_streams()
+        return await asyncio.to_thread(self._read, permalinks, open_streams)
+
+    async def _page(self, run_id: str) -> Any:
+        async with self.session.get(f"{self.stack.addresses[0]}r/{run_id}/snapshot") as answer:
+            answer.raise_for_status()
+            return await answer.json()
+
+    async def _count_open_streams(self) -> int:
+        for _ in range(50):
+            async with self.session.get(f"{self.stack.model_address}/metrics") as answer:
+                lines = dict(line.rsplit(" ", 1) for line in (await answer.text()).splitlines() if line[:1] != "#")
+            count = int(sum(float(value) for name, value in lines.items() if "requests_running" in name))
+            if count == 0:
+                return 0
+            await asyncio.sleep(0.1)
+        return count
+
+    def _read(self, permalinks: dict[str, list[dict[str, Any]]], open_streams: int) -> History:
+        with self.stack.connect() as connection:
+            rows = told.read_rows(connection, list(self.accepted))
+        with Redis.from_url(self.stack.redis_url) as redis:
+            logs: dict[str, Log] = {run_id: told.read_log(redis, run_id) for run_id in self.accepted}
+            keys = told.read_keys(redis)
+        return History(
+            accepted=self.accepted,
+            viewers=[
+                Seen(viewer.name, viewer.run_id, viewer.is_over, viewer.steps, viewer.state.canonical(),
+                     frozenset(viewer.foreign))
+                for viewer in self.viewers
+            ],
+            asked=told.read_asked(self.stack.record, {call.seed for call in rows["calls"]}),
+            **rows, logs=logs, permalinks=permalinks, keys=keys, open_streams=open_streams,
+            samples=self._weigh(),
+        )  # fmt: skip
+
+    def _weigh(self) -> list[Sample]:
+        """Weigh the webs that have lived all the while."""
+        most = RSS_SLACK + len(self.viewers) * RSS_PER_SOCKET
+        return [
+            Sample(web.name, web.memory(), self._memory[web.name][1] + most)
+            for web in self.stack.webs
+            if web.name in self._memory and web.lives == self._memory[web.name][0] and web.is_alive
+        ]
+
+    async def judge(self) -> History:
+        """Collect, and have the checker look at everything."""
+        history = await self.collect()
+        wrongs = find_wrongs(history)
+        assert not wrongs, "\n".join(wrongs[:40])
+        return history
+
+    async def leave(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
