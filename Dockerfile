@@ -1,4 +1,4 @@
-FROM python:3.12-slim
+FROM python:3.12.12-slim-trixie
 ENV PYTHONUNBUFFERED=1 PIP_DISABLE_PIP_VERSION_CHECK=1 LOG_FORMAT=json
 WORKDIR /app
 COPY requirements/run.txt requirements/run.txt
@@ -10,6 +10,8 @@ COPY templates templates
 COPY static static
 RUN useradd --system --create-home retort && mkdir var && chown retort var
 USER retort
+ARG VERSION=
+ENV RETORT_VERSION=$VERSION
 EXPOSE 8000
 CMD ["uvicorn", "webapp.asgi:application", "--host", "0.0.0.0", "--port", "8000", "--loop", "uvloop", \
      "--http", "httptools", "--lifespan", "on", "--no-access-log", "--ws-per-message-deflate", "false", \

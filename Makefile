@@ -32,6 +32,8 @@ check: .venv/dev.made requirements/node/node_modules/made
 	$(PY) -m mypy
 	$(PY) -c "from importlinter.cli import lint_imports_command as lint; lint()" --no-cache
 	$(PY) manage.py makemigrations --check
+	@DEBUG= HTTPS_ONLY=1 ALLOWED_HOSTS=retort.example.org SECRET_KEY=long-and-random-for-this-check-alone-0123456789-abcdefghij \
+		$(PY) manage.py check --deploy --fail-level WARNING
 	$(NODE) requirements/node/node_modules/typescript/bin/tsc --project requirements/node/tsconfig.json
 	$(NODE) --test "tests/js/**/*.test.mjs"
 

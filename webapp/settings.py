@@ -237,7 +237,15 @@ X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"  # links to runs are secrets
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _is_on("HTTPS_ONLY")
+# The proxy in front ends TLS. That a request came by https is uvicorn's to believe, of the addresses in its
+# FORWARDED_ALLOW_IPS alone; a header that Django trusted from everybody would be the visitor's to forge.
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = _is_on("HTTPS_ONLY")
+SECURE_REDIRECT_EXEMPT = ["^healthz$", "^readyz$", "^metrics$"]  # asked from inside, without the proxy
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if SECURE_SSL_REDIRECT else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_SSL_REDIRECT
+# W021 wants `preload`, which puts a whole domain into every browser for years. hstspreload.org asks that no project
+# send it by default.
+SILENCED_SYSTEM_CHECKS = ["security.W021"]
 
 LOGGING = logging_settings(
     as_json=_text("LOG_FORMAT", default="console") == "json", level=_text("LOG_LEVEL", default="INFO")

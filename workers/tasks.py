@@ -103,7 +103,7 @@ def hint_once_more(**_: Any) -> None:
 @worker_ready.connect
 def start_reporting(sender: Any, **_: Any) -> None:
     """Tell the site how this worker is, until it stops."""
-    reporter = Reporter(sender.hostname.split("@")[0], list(sender.app.amqp.queues.consume_from))
+    reporter = Reporter("+".join(sorted(sender.app.amqp.queues.consume_from)))
     worker_shutdown.connect(lambda **_: reporter.stop(), weak=False)
     reporter.start()
 

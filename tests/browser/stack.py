@@ -88,7 +88,7 @@ class LiveSite:
 def running_site(model_server: ModelServer, var: Path, *, webs: int = 1, workers: int = 1) -> Iterator[LiveSite]:
     """Run a site of one's own on that model server, its data in `var`, for the length of a `with`."""
     with ExitStack() as stack:
-        ports = _free_ports(webs)
+        ports = free_ports(webs)
         environment = {
             "DATABASE_URL": stack.enter_context(postgres.running(var / "postgres", is_durable=False)),
             "REDIS_URL": stack.enter_context(redis.running(var / "redis")),
@@ -117,7 +117,7 @@ def _migrate(environment: dict[str, str]) -> None:
     subprocess.run(command, env={**os.environ, **environment}, check=True, timeout=120)
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     with ExitStack() as stack:  # all held at once, so that they differ
         probes = [stack.enter_context(socket.socket()) for _ in range(count)]
         for probe in probes:

@@ -86,7 +86,12 @@ def test_every_environment_variable_is_described():
 
     described = {name for cell in first_cells for name in _CODE.findall(cell)}
 
-    assert described == set(_variables((ROOT / "webapp/settings.py").read_text()))
+    assert described == environment_variables()
+
+
+def environment_variables() -> set[str]:
+    """Return every name that the settings read from the environment."""
+    return set(_variables((ROOT / "webapp/settings.py").read_text()))
 
 
 def _variables(source: str) -> Iterator[str]:

@@ -8,7 +8,6 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import orjson
@@ -36,9 +35,7 @@ class Report(NamedTuple):
     name: str
     """Kind, host and process id, e.g. `web@box:17`."""
     kind: str
-    """`web`, or what the worker is called before its host, e.g. `runs`."""
-    queues: list[str]
-    """What a worker takes work from."""
+    """`web`, or the queues that a worker takes tasks from, e.g. `runs`."""
     version: str
     up_seconds: float
     tokens_per_second: float
@@ -51,8 +48,8 @@ class Report(NamedTuple):
 class Reporter:
     """Reports this process, in a thread of its own, until stopped."""
 
-    def __init__(self, kind: str, queues: Sequence[str] = ()) -> None:
-        self.kind, self.queues = kind, list(queues)
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
         self.name = process_name(kind)
         self._redis = Redis.from_url(settings.REDIS_URL, socket_timeout=5, socket_connect_timeout=5)
         self._began = self._looked_at = time.monotonic()
@@ -78,9 +75,7 @@ class Reporter:
         now, tokens = time.monotonic(), REGISTRY.get_sample_value("retort_completion_tokens_total") or 0.0
         rate = (tokens - self._tokens) / max(now - self._looked_at, 0.001)
         self._looked_at, self._tokens = now, tokens
-        return Report(
-            self.name, self.kind, self.queues, settings.RETORT_VERSION, now - self._began, rate, own_families()
-        )
+        return Report(self.name, self.kind, settings.RETORT_VERSION, now - self._began, rate, own_families())
 
     def write(self) -> None:
         """Put a report into Redis."""

@@ -1,13 +1,16 @@
 """The whole site as processes: what one does, another one's address tells."""
 
+import subprocess
+import sys
 import time
 import urllib.request
 from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.browser.stack import running_site
+from tests.browser.stack import LiveSite, running_site
 from tests.fixtures_model_server import ModelServer
+from tests.house.test_compose import OURS
 
 
 def test_what_a_worker_counts_is_read_at_the_web_server(model_server: ModelServer, tmp_path: Path):
@@ -19,12 +22,23 @@ def test_what_a_worker_counts_is_read_at_the_web_server(model_server: ModelServe
             time.sleep(0.2)
 
         kinds = {kind: _sum(site.address, "retort_processes", kind=kind) for kind in ("web", "runs", "suites")}
+        pid = site.processes["runs-1"].pid
+        healths = [_health(site, "web"), _health(site, "worker", pid=pid), _health(site, "worker", pid=pid + 1)]
         asked = _sum(site.address, "retort_model_requests_total", outcome="stop")
         written = _sum(site.address, "retort_completion_tokens_total")
 
     assert kinds == {"web": 1, "runs": 1, "suites": 1}
+    assert healths == [0, 0, 1]
     assert asked == len(model_server.log())
     assert written == sum(entry["tokens"] for entry in model_server.log())
+
+
+def _health(site: LiveSite, service: str, pid: int = 1) -> int:
+    """Return the exit status of the compose file's question; in a container the port is 8000 and the process 1."""
+    port = site.address.rstrip("/").rsplit(":", 1)[-1]
+    here = OURS[service]["healthcheck"]["test"][-1].replace("8000", port).replace(":1'", f":{pid}'")
+    environment = {"REDIS_URL": site.processes["runs-1"].part.environment["REDIS_URL"]}
+    return subprocess.run([sys.executable, "-c", here], env=environment, check=False).returncode
 
 
 def _sum(address: str, name: str, **labels: str) -> float:
