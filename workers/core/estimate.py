@@ -35,7 +35,7 @@ class SilentModel:
         self._calls = 0
 
     async def stream(self, request: Request) -> AsyncGenerator[Chunk, None]:
-        """Yield one chunk that carries an answer and a selection that any strategy can read."""
+        """Yield one chunk that carries an answer, a selection and a verdict that any strategy can read."""
         self._calls += 1
         if self._most_calls is not None and self._calls > self._most_calls:
             raise BudgetSpent(f"The estimate ends after {self._most_calls} calls.")
@@ -43,8 +43,9 @@ class SilentModel:
         prompt = sum(estimate_tokens(message.content) for message in request.messages)
         usage = Usage(prompt_tokens=prompt, completion_tokens=written)
         # Four bytes a token, so that prompts built from the text have their real size. Seven answers in turn, so that
-        # no strategy stops early because one round says what the round before said.
-        text = "etc " * (written - 3) + rf"\boxed{{{1 + self._calls % 7}}}"
+        # no strategy stops early because one round says what the round before said; one verdict, so that judges never
+        # settle what a tie would have to.
+        text = "etc " * (written - 5) + f"\\boxed{{{1 + self._calls % 7}}}\nVerdict: 1"
         yield Chunk(text=text, finish_reason="stop", usage=usage)
 
     async def count_tokens(self, text: str) -> int:

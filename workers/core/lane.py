@@ -221,6 +221,10 @@ class LiveLane:
             )
         )  # fmt: skip
 
+    def score(self, draft: Reply, value: float, *, by: str) -> None:
+        """Show what a judge, named by its call's key, thinks of a draft: 0 (wrong) to 1 (right)."""
+        self.emit(events.CandidateScored(lane=self.settings.lane, at=self.clock(), call=draft.key, value=value, by=by))
+
     def note(self, text: str) -> None:
         """Tell the reader of the lane something, e.g. that a selection was unreadable and what was done."""
         self._notes += 1

@@ -1,7 +1,9 @@
 """Count the answers of drafts, merging those that mean the same."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from math import fsum
+from statistics import fmean
 from typing import NamedTuple
 
 from workers.core.events import Tally
@@ -16,6 +18,14 @@ class Bloc(NamedTuple):
     """The earliest spelling."""
     drafts: tuple[Reply, ...]
     """In order of call, never empty."""
+
+
+class Weighed(NamedTuple):
+    """The bloc that a weighted vote chooses."""
+
+    bloc: Bloc
+    share: float
+    """Its part of all weights, from 0 to 1."""
 
 
 async def form_blocs(drafts: Sequence[Reply], equal: Equal) -> list[Bloc]:
@@ -39,6 +49,28 @@ async def form_blocs(drafts: Sequence[Reply], equal: Equal) -> list[Bloc]:
 def find_leader(blocs: Sequence[Bloc]) -> Bloc | None:
     """Return the bloc with the most drafts, of tied ones the one whose first draft was called first."""
     return max(blocs, key=lambda bloc: len(bloc.drafts), default=None)
+
+
+def find_heaviest(blocs: Sequence[Bloc], weights: Mapping[str, float]) -> Weighed | None:
+    """Return the bloc whose drafts have the largest sum of weights; of tied ones the larger, then the earlier.
+
+    `weights` are by call and not negative. A draft of unknown weight counts as much as the mean of the known ones.
+    Sums, never means: a mean would let one confident draft outvote all others.
+    """
+    known = [weights[draft.key] for bloc in blocs for draft in bloc.drafts if draft.key in weights]
+    mean = fmean(known) if known else 1.0
+    # rounded, so that 0.1 + 0.2 and 0.3 are a tie
+    sums = [round(fsum(weights.get(draft.key, mean) for draft in bloc.drafts), 9) for bloc in blocs]
+    heaviest = max(range(len(blocs)), key=lambda place: (sums[place], len(blocs[place].drafts)), default=None)
+    if heaviest is None:
+        return None
+    return Weighed(blocs[heaviest], sums[heaviest] / (fsum(sums) or 1))
+
+
+def find_best(drafts: Sequence[Reply], scores: Mapping[str, float]) -> Reply | None:
+    """Return the draft with the highest score, of tied ones the first; None when no score is known."""
+    known = [draft for draft in drafts if draft.key in scores]
+    return max(known, key=lambda draft: scores[draft.key], default=None)
 
 
 class Ballot:
@@ -68,6 +100,11 @@ class Ballot:
     def drafts(self) -> dict[int, Reply]:
         """Return the drafts so far, by their place among the calls, in that order."""
         return {place: self._drafts[place] for place in sorted(self._drafts)}
+
+    @property
+    def voters(self) -> list[Reply]:
+        """Return the drafts so far that have an answer, in order of call."""
+        return [draft for draft in self.drafts.values() if draft.answer is not None]
 
     @property
     def blocs(self) -> list[Bloc]:

@@ -27,10 +27,10 @@ def test_an_unknown_strategy_is_not_found(client):
 
 
 def test_the_list_is_filtered_by_words(client):
-    page = client.get("/strategies/?q=vote").content.decode()
+    page = client.get("/strategies/?q=distill").content.decode()
 
     table = page.split("<table")[1]
-    assert re.findall(r'href="/strategies/(\w+)/"', table) == ["self_consistency"]
+    assert re.findall(r'href="/strategies/(\w+)/"', table) == ["parallel_distill_refine"]
 
 
 def test_a_filter_without_a_hit_says_so(client):

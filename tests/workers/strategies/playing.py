@@ -16,6 +16,7 @@ from workers.core.model import Chunk, Model, Request
 from workers.core.strategy import Strategy
 from workers.core.values import Answer, Problem, Sampling
 
+JUDGING_ROLES = ("judge", "compare")
 QUESTION = "How many primes are below 10?"
 Replies = Mapping[str, Sequence[str]]
 
@@ -39,10 +40,15 @@ class Endless(Sequence[str]):
 
 
 class AnyReplies(dict[str, Sequence[str]]):
-    """A script that has something to say in every role: `draft-3` says `draft3 … \\boxed{…}`."""
+    """A script that has something to say in every role: `draft-3` says `draft3 … \\boxed{…}`; judges give verdicts."""
 
     def get(self, role: str, default: Any = None) -> Sequence[str]:
-        return Endless(lambda number: f"{role}{number} names [{number}, 1] and ends in \\boxed{{{number % 3}}}.")
+        verdict = "\nVerdict: {}" if role in JUDGING_ROLES else ""
+        return Endless(
+            lambda number: (
+                f"{role}{number} names [{number}, 1] and ends in \\boxed{{{number % 3}}}." + verdict.format(number % 3)
+            )
+        )
 
 
 class ThinkingModel:
@@ -58,6 +64,26 @@ class ThinkingModel:
                 thought, end, text = chunk.text.partition("</think>") if is_thinking else ("", "", chunk.text)
                 is_thinking = is_thinking and not end
                 yield chunk._replace(text=text, thinking=thought)
+
+    async def count_tokens(self, text: str) -> int:
+        return await self._scripted.count_tokens(text)
+
+
+class ReadingJudge:
+    """Lets a function of the prompt say what a judge says; everything else is scripted."""
+
+    def __init__(self, scripted: ScriptedModel, judge: Callable[[str], str]) -> None:
+        self._scripted = scripted
+        self._judge = judge
+
+    async def stream(self, request: Request) -> AsyncGenerator[Chunk, None]:
+        if request.role in JUDGING_ROLES:
+            self._scripted.asked.append(request)
+            yield Chunk(text=self._judge(request.messages[0].content), tokens=1, finish_reason="stop")
+            return
+        async with aclosing(self._scripted.stream(request)) as chunks:
+            async for chunk in chunks:
+                yield chunk
 
     async def count_tokens(self, text: str) -> int:
         return await self._scripted.count_tokens(text)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.workers.strategies.playing import QUESTION, Played, play
+from tests.workers.strategies.playing import QUESTION, AnyReplies, Endless, Played, play
 from workers.core.estimate import Estimate, estimate_cost
 from workers.core.events import CallStarted
 from workers.core.values import Sampling
@@ -19,6 +19,8 @@ SR = catalog()["sequential_refinement"]
 PDR = catalog()["parallel_distill_refine"]
 RSA = catalog()["recursive_self_aggregation"]
 MERGE = catalog()["prompted_aggregation"]
+BON = catalog()["best_of_n"]
+WEIGHTED = catalog()["weighted_voting"]
 
 
 def calls_of(played: Played) -> list[tuple[str, str, tuple[str, ...], int, int]]:
@@ -33,6 +35,8 @@ def calls_of(played: Played) -> list[tuple[str, str, tuple[str, ...], int, int]]
         pytest.param(SR, {"rounds": 1}, id="one round of refinement"),
         pytest.param(PDR, {"widths": (1,)}, id="one width of 1"),
         pytest.param(RSA, {"population": 1, "sample": 1, "rounds": 1}, id="a population of one"),
+        pytest.param(BON, {"drafts": 1}, id="the best of one"),
+        pytest.param(WEIGHTED, {"drafts": 1}, id="one weighted vote"),
     ],
 )
 async def test_the_smallest_case_is_direct(strategy: Any, params: dict[str, Any]):
@@ -84,6 +88,45 @@ async def test_two_populations_that_read_everything_are_prompted_aggregation(dra
     assert calls_of(other) == calls_of(one)
     assert other.model.asked == one.model.asked
     assert other.answer == one.answer
+
+
+def drafts_and(verdict: str) -> dict[str, Any]:
+    """Return replies with drafts that answer 1, 2, 0, 1 … and judges that all say the same."""
+    return {"draft": AnyReplies().get("draft"), "judge": Endless(lambda number: verdict)}
+
+
+async def test_best_of_n_with_a_constant_judge_is_the_first_draft():
+    one = await play(DIRECT)
+    other = await play(BON, {"drafts": 6}, replies=drafts_and("Verdict: 4"))
+
+    assert one.answer is not None
+    assert other.answer is not None
+    assert (other.answer.text, other.answer.answer) == (one.answer.text, one.answer.answer)
+
+
+@pytest.mark.parametrize("drafts", [2, 5, 8])
+@pytest.mark.parametrize("verdict", ["Verdict: 4", "Verdict: 0", "Hm."])
+async def test_equal_weights_are_self_consistency(drafts: int, verdict: str):
+    one = await play(SC, {"drafts": drafts}, replies=drafts_and(verdict))
+    weighted = await play(WEIGHTED, {"drafts": drafts}, replies=drafts_and(verdict))
+    majority = await play(BON, {"drafts": drafts, "selector": "majority"}, replies=drafts_and("Verdict: 4"))
+
+    assert one.answer is not None
+    for other in (weighted, majority):
+        assert other.answer is not None
+        assert (other.answer.text, other.answer.answer) == (one.answer.text, one.answer.answer)
+        assert calls_of(other)[:drafts] == calls_of(one)
+
+
+async def test_weighted_best_of_n_is_weighted_voting():
+    one = await play(WEIGHTED, {"drafts": 5, "judges": 2})
+    other = await play(BON, {"drafts": 5, "judges": 2, "selector": "weighted"})
+
+    assert calls_of(other) == calls_of(one)
+    assert other.model.asked == one.model.asked
+    assert one.answer is not None
+    assert other.answer is not None
+    assert other.answer.text == one.answer.text
 
 
 async def test_all_strategies_begin_with_the_same_requests():
@@ -162,3 +205,12 @@ async def test_prompted_aggregation_costs_its_drafts_and_its_aggregations(drafts
     cost = await estimate(MERGE, drafts=drafts, aggregations=aggregations, enough=0.75)
 
     assert (cost.calls, cost.depth) == (drafts + aggregations, 2)
+
+
+@pytest.mark.parametrize("strategy", [BON, WEIGHTED], ids=["best of n", "weighted voting"])
+@given(drafts=st.integers(1, 24), judges=st.integers(1, 4))
+@settings(max_examples=10)
+async def test_judging_each_draft_costs_its_judges(strategy: Any, drafts: int, judges: int):
+    cost = await estimate(strategy, drafts=drafts, judges=judges)
+
+    assert (cost.calls, cost.depth) == ((1, 1) if drafts == 1 else (drafts + drafts * judges, 2))
