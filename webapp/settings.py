@@ -9,7 +9,7 @@ import re
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import dj_database_url
 import django_stubs_ext
@@ -248,5 +248,13 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_SSL_REDIRECT
 SILENCED_SYSTEM_CHECKS = ["security.W021"]
 
 LOGGING = logging_settings(
-    as_json=_text("LOG_FORMAT", default="console") == "json", level=_text("LOG_LEVEL", default="INFO")
+    as_json=_text("LOG_FORMAT", default="console") == "json",
+    level=_text("LOG_LEVEL", default="INFO"),
+    secrets=[
+        SECRET_KEY,
+        MODEL_SERVER.api_key,
+        METRICS_TOKEN,
+        *(urlsplit(url).password or "" for url in (DATABASE_URL, REDIS_URL)),
+        *(unquote(urlsplit(url).password or "") for url in (DATABASE_URL, REDIS_URL)),
+    ],
 )

@@ -1,6 +1,7 @@
 """Work on many lanes at once in one event loop: claim, run, record, and let go."""
 
 import asyncio
+import contextvars
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -82,10 +83,12 @@ class Crew:
                 group.create_task(self._work_one(lane_id)).add_done_callback(lambda _: self._places.release())
 
     async def _work_one(self, lane_id: int) -> None:
+        structlog.contextvars.bind_contextvars(lane=lane_id)  # this task's lines, and those of what it starts
         assignment = None if self._is_leaving else await self._ask(self._desk.claim, lane_id)
         if assignment is None:
             return
         work = assignment.work
+        log.info("lane_claimed", strategy=work.strategy, fence=work.fence, is_resumed=work.is_resumed)
         now = asyncio.get_running_loop().time
         began = now() - assignment.run_age_ms / 1000
         lane = LaneRun(
@@ -154,7 +157,9 @@ class Crew:
         self._thread.shutdown(wait=False)
 
     def _ask(self, verb: Callable[..., T], *args: Any) -> Awaitable[T]:
-        return asyncio.get_running_loop().run_in_executor(self._thread, partial(verb, *args))
+        return asyncio.get_running_loop().run_in_executor(
+            self._thread, partial(contextvars.copy_context().run, verb, *args)
+        )
 
 
 async def _are_equal(one: str, other: str) -> bool:

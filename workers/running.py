@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import traceback
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -76,7 +77,7 @@ class LaneRun:
         if work.is_resumed:
             self._listen(events.LaneResumed(lane=work.lane, at=began, fence=work.fence))
         self._listen(events.LaneStarted(lane=work.lane, at=began))
-        ending: events.Event
+        ending: events.LaneFinished | events.LaneFailed | events.LaneCancelled
         self._has_begun = True
         try:
             if self._is_stopped:
@@ -92,6 +93,7 @@ class LaneRun:
         except Exception as error:  # the lane's edge: neighbours go on
             ending = self._fail(error, began)
         self._listen(ending)
+        log.info(ending.kind, seconds=ending.seconds, calls=ending.ledger.calls, tokens=ending.ledger.total_tokens)
 
     async def _solve(self, began: int) -> events.LaneFinished:
         stopped_by: Literal["", "budget", "deadline"] = ""
@@ -148,8 +150,9 @@ class LaneRun:
     def _fail(self, error: Exception, began: int) -> events.LaneFailed:
         if isinstance(error, ReasoningError):
             words = str(error)
-        else:
-            log.exception("lane_failed", lane=self._work.lane)
+        else:  # what it says may quote a model; where it happened does not
+            where = "".join(traceback.format_tb(error.__traceback__))
+            log.error("lane_broke", error=type(error).__name__, where=where)
             words = f"A fault of ours ended the lane: {type(error).__name__}. The worker's log has the details."
         return events.LaneFailed(lane=self._work.lane, at=self._clock(), error=words, **self._costs(began))
 

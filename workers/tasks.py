@@ -54,8 +54,12 @@ _handed_over: list[tuple[str, list[int]]] = []
 @app.task(name="workers.tasks.run_lanes", max_retries=3, default_retry_delay=2)
 def run_lanes(*, run_id: str, lane_ids: list[int], **_: Any) -> None:
     """Work on those of the lanes that are still free, all at once, until they have ended or are handed over."""
-    with metrics.running_task():
-        _workplace.work(partial(_form_crew, run_id), lane_ids)
+    with structlog.contextvars.bound_contextvars(run=run_id):
+        try:
+            with metrics.running_task():
+                _workplace.work(partial(_form_crew, run_id), lane_ids)
+        except Exception:  # the sweep asks again for its lanes; Celery would only print what the error says
+            log.exception("task_broke", lanes=len(lane_ids))
     if _workplace.is_closing:
         _handed_over.append((run_id, lane_ids))
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from tests.fixtures_model_server import ModelServer
@@ -20,6 +21,8 @@ from webapp.local import parts, postgres, redis, site
 from webapp.local.parts import Process
 
 ROOT = Path(__file__).parents[2]
+DATABASE_PASSWORD = "correct-horse-battery"
+"""Not asked for, so it may be anything; no line of a log may hold it."""
 CHROMIUM = next(
     (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
 )
@@ -85,18 +88,28 @@ class LiveSite:
 
 
 @contextmanager
-def running_site(model_server: ModelServer, var: Path, *, webs: int = 1, workers: int = 1) -> Iterator[LiveSite]:
+def running_site(
+    model_server: ModelServer,
+    var: Path,
+    *,
+    webs: int = 1,
+    workers: int = 1,
+    variables: Mapping[str, str] = MappingProxyType({}),
+) -> Iterator[LiveSite]:
     """Run a site of one's own on that model server, its data in `var`, for the length of a `with`."""
     with ExitStack() as stack:
         ports = free_ports(webs)
         environment = {
-            "DATABASE_URL": stack.enter_context(postgres.running(var / "postgres", is_durable=False)),
+            "DATABASE_URL": stack.enter_context(postgres.running(var / "postgres", is_durable=False)).replace(
+                "postgres@", f"postgres:{DATABASE_PASSWORD}@"
+            ),
             "REDIS_URL": stack.enter_context(redis.running(var / "redis")),
             "VLLM_BASE_URL": model_server.base_url,
             "VLLM_MODEL": "scripted",
             "RETORT_VAR": str(var),
             "SECRET_KEY": "for tests only",
             "ALLOWED_ORIGINS": ",".join(f"http://127.0.0.1:{port}" for port in ports),
+            **variables,
         }
         _migrate(environment)
         wanted = [

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
+import structlog
 from django.db import transaction
 from django.db.models.functions import Now
 from pydantic import BaseModel, ValidationError
@@ -21,6 +22,7 @@ from workers.core.values import Sampling
 from workers.live import stream
 from workers.strategies import catalog
 
+log = structlog.get_logger(__name__)
 MAX_LANES = 20_000
 LANES_PER_TASK = 64
 LANES_PER_STOP = 500
@@ -123,6 +125,7 @@ def start_run(  # noqa: PLR0913  # keywords only; each is a field of the form
         ),
         batch_size=1000,
     )
+    transaction.on_commit(lambda: log.info("run_started", run=run.id, lanes=lanes))
     transaction.on_commit(lambda: ask_for_work(run=run))
     return run
 
@@ -155,6 +158,7 @@ def cancel_run(*, run: Run) -> None:
     """Stop a run: queued lanes end now, working ones within a second; what they have is kept."""
     asked = Run.objects.filter(pk=run.pk, cancel_requested_at=None).exclude(status__in=ENDED)
     if asked.update(cancel_requested_at=Now()):
+        log.info("run_stopped", run=run.id)
         cancel_queued(run=run)
 
 

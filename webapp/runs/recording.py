@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
+import structlog
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models.functions import Now
@@ -16,6 +17,8 @@ from workers.core.errors import FencedOff
 from workers.core.ledger import CallState, Spent, sum_up
 from workers.core.values import Usage
 from workers.live import stream
+
+log = structlog.get_logger(__name__)
 
 
 @transaction.atomic
@@ -85,6 +88,7 @@ def end_run(run_id: str) -> list[events.Event]:
         run.status = Status.FINISHED if Status.FINISHED in statuses else Status.FAILED
     Run.objects.filter(pk=run_id).update(status=run.status, ended_at=Now())
     ended = events.RunEnded(lane=0, at=run.clock_ms(), status=run.status)
+    log.info("run_ended", run=run_id, status=run.status)
     Event.objects.create(run=run, identity=ended.identity, kind=ended.kind, body=ended.model_dump(mode="json"))
     return [ended]
 

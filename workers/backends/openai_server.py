@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import aiohttp
 import orjson
+import structlog
 from yarl import URL
 
 from workers import metrics
@@ -28,6 +29,9 @@ from workers.backends._text import clean_text
 from workers.core.errors import ModelError, Refused, StreamCut, Unreachable
 from workers.core.model import Chunk, Request, estimate_tokens
 
+log = structlog.get_logger(__name__)
+SHORTEST_SECRET = 8
+"""A shorter key, such as `local`, is found in ordinary words."""
 ASIDE_SECONDS = 10.0
 """How long small questions (models, sizes) and the bodies of refusals may take."""
 COUNT_WHILE_WRITING = "continuous_usage_stats"
@@ -57,6 +61,7 @@ class OpenAIServer:
         self._patience = patience or Patience()
         self._chance = chance or random.Random()
         self._headers = {"Accept-Encoding": "identity", "User-Agent": "retort"}
+        self._key = api_key
         if api_key:
             self._headers["Authorization"] = f"Bearer {api_key}"
         self._session: aiohttp.ClientSession | None = None
@@ -95,8 +100,10 @@ class OpenAIServer:
                     async for chunk in chunks:
                         yield chunk
                 return
-            except (Unreachable, StreamCut) as error:
+            except ModelError as error:
+                self._hide_key(error)
                 wait = self._wait_seconds(attempt, error, ends_at)
+                log.warning("request_failed", call=request.key, attempt=attempt, error=type(error).__name__)
                 if wait is None:
                     tried = f" It was tried {attempt} times." if attempt > 1 else ""
                     raise type(error)(f"{error}{tried}") from None
@@ -178,12 +185,19 @@ class OpenAIServer:
 
     def _wait_seconds(self, attempt: int, error: ModelError, ends_at: float) -> float | None:
         """Return how long to wait before trying again, or None to give up."""
+        if isinstance(error, Refused):
+            return None
         wait = self._patience.backoff_seconds * 2 ** (attempt - 1) * (1 + self._chance.random())
         if isinstance(error, Busy):
             wait = max(wait, error.wait_seconds)
         is_too_long = wait > max(self._patience.longest_wait_seconds, self._patience.backoff_seconds * 8)
         is_too_late = asyncio.get_running_loop().time() + wait >= ends_at
         return None if is_too_long or is_too_late or attempt > self._patience.retries else wait
+
+    def _hide_key(self, error: ModelError) -> None:
+        """Take our key out of what the server said: some repeat it, and errors are stored and shown."""
+        if len(self._key) >= SHORTEST_SECRET:
+            error.args = (str(error).replace(self._key, "***"),)
 
     # --- asking aside -------------------------------------------------------------------------------------
 
@@ -225,7 +239,9 @@ class OpenAIServer:
         except NETWORK_ERRORS as error:
             raise read_failure(self._name, error) from None
         if answer.status != 200:
-            raise read_status(self._name, answer)
+            refusal = read_status(self._name, answer)
+            self._hide_key(refusal)
+            raise refusal
         return parse_json(answer.body)
 
     @property
