@@ -41,6 +41,7 @@ class StreamReader:
         self._events = EventSplitter()
         self._cleaners = (TextCleaner(), TextCleaner())
         self._usage: dict[str, Any] | None = None
+        self._has_told_prompt = False
         self._most_characters = MOST_CHARACTERS_PER_TOKEN * (max_tokens + 256)
 
     def feed(self, data: bytes) -> Chunk | None:
@@ -65,7 +66,7 @@ class StreamReader:
             self.fail(
                 StreamCut(f"{self._server} went on far beyond the limit it was given; the text is kept as cut off.")
             )
-        chunk = Chunk(text, thinking, self.tokens - tokens)
+        chunk = Chunk(text, thinking, self.tokens - tokens, prompt_tokens=self._tell_prompt())
         return chunk if chunk != NOTHING else None
 
     def end(self) -> Chunk | None:
@@ -93,6 +94,13 @@ class StreamReader:
     def written(self) -> str:
         """Return how much came so far, in words."""
         return "1 token" if self.tokens == 1 else f"{self.tokens:,} tokens"
+
+    def _tell_prompt(self) -> int:
+        """Return the prompt's size when the server has just said it."""
+        if self._has_told_prompt or not self._usage:
+            return 0
+        self._has_told_prompt = True
+        return _number(self._usage, "prompt_tokens")
 
     def _read(self, payload: bytes, texts: list[str], thoughts: list[str]) -> None:
         if payload.strip() == b"[DONE]":

@@ -25,6 +25,7 @@ class LiveCall:
         self.state: CallState = "running"
         self.prompt_text = json.dumps([list(message) for message in request.messages], ensure_ascii=False)
         self.estimated_prompt_tokens = sum(estimate_tokens(m.content) for m in request.messages)
+        self._counted_prompt_tokens = 0
         self._lane = lane
         self._round = round_index
         self._after = after
@@ -48,8 +49,8 @@ class LiveCall:
     @property
     def tokens_so_far(self) -> int:
         """Return prompt and completion tokens until now; the prompt is estimated until the server counts it."""
-        counted = self._usage.total_tokens if self._usage else self.estimated_prompt_tokens + self._tokens
-        return counted + self._abandoned_tokens
+        prompt = self._counted_prompt_tokens or self.estimated_prompt_tokens
+        return (self._usage.total_tokens if self._usage else prompt + self._tokens) + self._abandoned_tokens
 
     @property
     def is_complete(self) -> bool:
@@ -76,6 +77,7 @@ class LiveCall:
                 abandoned_tokens=abandoned,
             )  # fmt: skip
         self._tokens += chunk.tokens
+        self._counted_prompt_tokens = chunk.prompt_tokens or self._counted_prompt_tokens
         self._finish_reason = chunk.finish_reason or self._finish_reason
         self._usage = chunk.usage or self._usage
         if chunk.thinking:
@@ -151,8 +153,8 @@ class LiveCall:
         """Return the server's count, or our own of what was streamed when it gave none."""
         if self._usage:
             return self._usage
-        prompt = self.estimated_prompt_tokens if self._tokens or self._finish_reason else 0
-        return Usage(prompt_tokens=prompt, completion_tokens=self._tokens)
+        estimated = self.estimated_prompt_tokens if self._tokens or self._finish_reason else 0
+        return Usage(prompt_tokens=self._counted_prompt_tokens or estimated, completion_tokens=self._tokens)
 
 
 def _make_storable(text: str) -> str:

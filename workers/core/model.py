@@ -40,6 +40,8 @@ class Chunk(NamedTuple):
     """The server's own count; comes with or after the finish reason."""
     restarted: str = ""
     """Why the request was sent again; everything streamed before is void."""
+    prompt_tokens: int = 0
+    """The prompt's size in one of the first chunks of a server that counts while it writes; 0 says nothing."""
 
 
 class Model(Protocol):

@@ -16,6 +16,7 @@ from workers.core.values import Usage
 
 RECORDED = Path(__file__).parent / "recorded"
 VLLM = (RECORDED / "vllm_reasoning.sse").read_bytes()
+VLLM_SEVERAL = (RECORDED / "vllm_thinking_budget.sse").read_bytes()
 LLAMA_CPP = (RECORDED / "llama_cpp_emoji.sse").read_bytes()
 DONE = b"data: [DONE]\n\n"
 
@@ -64,6 +65,19 @@ def test_a_vllm_stream_is_read_with_its_reasoning_and_usage() -> None:
     )
 
 
+def test_a_vllm_stream_with_several_tokens_in_a_chunk_is_counted_token_by_token() -> None:
+    assert read(VLLM_SEVERAL) == (
+        Chunk(
+            text=" is a serendipitous breakfast in British caféiosis.",
+            thinking="Café Caf",
+            tokens=16,
+            finish_reason="stop",
+            usage=Usage(prompt_tokens=58, completion_tokens=16),
+        ),
+        None,
+    )
+
+
 def test_a_llama_cpp_stream_is_read_with_its_usage() -> None:
     assert read(LLAMA_CPP) == (
         Chunk(
@@ -76,7 +90,16 @@ def test_a_llama_cpp_stream_is_read_with_its_usage() -> None:
     )
 
 
-@pytest.mark.parametrize("stream", [VLLM, LLAMA_CPP], ids=["vllm", "llama.cpp"])
+def test_the_prompts_size_is_told_once_as_soon_as_the_server_counts_it() -> None:
+    counted = [event(delta(content=word) | {"usage": {"prompt_tokens": 23, "completion_tokens": 1}}) for word in "ab"]
+    reader = StreamReader("The server", max_tokens=100)
+
+    chunks = [reader.feed(event(delta(content="a"))), *map(reader.feed, counted)]
+
+    assert [chunk.prompt_tokens for chunk in chunks if chunk] == [0, 23, 0]
+
+
+@pytest.mark.parametrize("stream", [VLLM, VLLM_SEVERAL, LLAMA_CPP], ids=["vllm", "vllm-several", "llama.cpp"])
 def test_a_cut_at_any_byte_changes_nothing(stream: bytes) -> None:
     whole = read(stream)
 
@@ -94,7 +117,7 @@ def test_many_cuts_change_nothing(stream: bytes, cuts: list[int]) -> None:
     assert read(*pieces) == read(stream)
 
 
-@pytest.mark.parametrize("stream", [VLLM, LLAMA_CPP], ids=["vllm", "llama.cpp"])
+@pytest.mark.parametrize("stream", [VLLM, VLLM_SEVERAL, LLAMA_CPP], ids=["vllm", "vllm-several", "llama.cpp"])
 def test_a_stream_that_stops_anywhere_is_whole_or_says_that_it_is_not(stream: bytes) -> None:
     whole, _ = read(stream)
     finish = stream.index(b'"finish_reason":"')

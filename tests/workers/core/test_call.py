@@ -181,6 +181,14 @@ def test_a_cancelled_call_keeps_what_it_wrote():
     assert call.spent().is_wasted
 
 
+def test_a_cancelled_call_counts_the_prompt_as_the_server_did_while_writing():
+    call = make_call()
+    feed(call, Chunk(prompt_tokens=23), Chunk("It is", tokens=2))
+
+    assert call.tokens_so_far == 25
+    assert call.cancelled(2_000).usage == Usage(prompt_tokens=23, completion_tokens=2)
+
+
 def test_a_call_that_wrote_nothing_cost_nothing():
     call = make_call()
 
