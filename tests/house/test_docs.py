@@ -10,7 +10,7 @@ from django.conf import settings
 
 ROOT = Path(settings.BASE_DIR)
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
-MADE_LATER = ("var/", ".venv/")
+MADE_LATER = ("var/", ".venv/", ".venv-vllm")
 """Folders that a clone does not have."""
 
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
@@ -18,7 +18,7 @@ _CODE = re.compile(r"`([^`\n]+)`")
 _LINK = re.compile(r"\]\((?![a-z]+:)([^)#\s]+)[^)]*\)")
 _FILE = re.compile(r"[\w.-]+\.(?:py|md|ya?ml|toml|txt|js|css|html|json)")
 _FOLDERS = re.compile(r"[\w.<>-]+/[\w.<>/-]*")
-_TARGET = re.compile(r"\bmake ([a-z]+)\b")
+_TARGET = re.compile(r"\bmake ([a-z]+(?:-[a-z]+)*)\b")
 _READERS = {"_text", "_list", "_number", "_is_on"}
 
 
@@ -72,7 +72,7 @@ def test_links_lead_somewhere(document: Path):
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=_name)
 def test_make_knows_its_targets(document: Path):
-    known = set(re.findall(r"^([a-z]+)(?: \.venv)?:", (ROOT / "Makefile").read_text(), re.M))
+    known = set(re.findall(r"^([a-z]+(?:-[a-z]+)*)(?: \.venv)?:", (ROOT / "Makefile").read_text(), re.M))
 
     named = {target for code in _code(document.read_text()) for target in _TARGET.findall(code)}
 

