@@ -192,6 +192,9 @@ RETORT_MAX_STREAMS = _number("RETORT_MAX_STREAMS", default=256, most=100_000)
 
 RETORT_VERSION = _text("RETORT_VERSION")
 METRICS_TOKEN = _text("METRICS_TOKEN")
+TRACES_ENDPOINT = _text("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+"""Set: workers export spans. The exporter reads the two, and others of its own, from the environment itself."""
+TRACES_HAVE_TEXTS = _is_on("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT")
 
 # Celery: a message is only a hint that there is work; the database is the work.
 

@@ -4,7 +4,7 @@ import asyncio
 import contextvars
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
@@ -28,6 +28,11 @@ RENEW_EVERY = 10
 T = TypeVar("T")
 
 
+Emit = Callable[[Event, str | None], None]
+Follow = Callable[[Assignment, Emit], AbstractContextManager[Emit]]
+"""Wraps a lane's `emit` to hear what it tells, for the length of a `with`."""
+
+
 class Desk(NamedTuple):
     """The database's side of the work, as plain functions; each is called in the crew's one database thread."""
 
@@ -41,8 +46,11 @@ class Desk(NamedTuple):
 class Crew:
     """All lanes of one task. One event loop, one database thread, one way out for events."""
 
-    def __init__(self, desk: Desk, model: Model, publish: Publish, lanes_at_once: int) -> None:
-        """Take the database's side, the model, and the way to viewers."""
+    def __init__(
+        self, desk: Desk, model: Model, publish: Publish, lanes_at_once: int, follow: Follow | None = None
+    ) -> None:
+        """Take the database's side, the model, the way to viewers, and who else wants to hear of each lane."""
+        self._follow = follow or (lambda _, emit: nullcontext(emit))
         self._desk = desk
         self._model = model
         self._publish = publish
@@ -89,12 +97,17 @@ class Crew:
             return
         work = assignment.work
         log.info("lane_claimed", strategy=work.strategy, fence=work.fence, is_resumed=work.is_resumed)
+        with metrics.LANES_HELD.track_inprogress(), self._follow(assignment, self._outbox.emit) as emit:
+            await self._run_lane(assignment, emit)
+
+    async def _run_lane(self, assignment: Assignment, emit: Emit) -> None:
+        work, lane_id = assignment.work, assignment.work.lane
         now = asyncio.get_running_loop().time
         began = now() - assignment.run_age_ms / 1000
         lane = LaneRun(
             work,
             model=ReplayModel(assignment.journal, self._model) if assignment.journal else self._model,
-            emit=self._outbox.emit,
+            emit=emit,
             clock=lambda: round((now() - began) * 1000),
             equal=_are_equal,
         )
@@ -104,8 +117,7 @@ class Crew:
             return
         task = lane.start()
         try:
-            with metrics.LANES_HELD.track_inprogress():
-                await asyncio.wait([task])
+            await asyncio.wait([task])
         except asyncio.CancelledError:
             lane.abandon()
             await asyncio.wait([task])

@@ -5,8 +5,8 @@ import threading
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from functools import partial
-from typing import Any, NamedTuple
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import structlog
 from celery.signals import worker_ready, worker_shutdown
@@ -21,11 +21,14 @@ from workers import metrics
 from workers.app import app
 from workers.backends.limits import LimitedModel
 from workers.backends.openai_server import OpenAIServer
-from workers.core.events import Event
+from workers.core.events import Event, RunEnded
 from workers.core.model import Model
 from workers.crew import Crew, Desk
 from workers.live import stream
 from workers.workplace import Workplace
+
+if TYPE_CHECKING:
+    from workers.spans import Spans
 
 log = structlog.get_logger(__name__)
 SWEEP_SECONDS = 5
@@ -37,13 +40,30 @@ class Tools(NamedTuple):
 
     model: Model
     redis: Redis
+    spans: "Spans | None"
 
 
 @asynccontextmanager
 async def _open_tools() -> AsyncIterator[Tools]:
     server = settings.MODEL_SERVER
     async with Redis.from_url(settings.REDIS_URL) as redis, OpenAIServer(server.base_url, server.api_key) as model:
-        yield Tools(LimitedModel(model, settings.RETORT_MAX_STREAMS), redis)
+        yield Tools(LimitedModel(model, settings.RETORT_MAX_STREAMS), redis, _spans())
+
+
+@cache
+def _spans() -> "Spans | None":
+    """Return what makes spans, if somebody collects them; it costs nothing otherwise, not even its import."""
+    if not settings.TRACES_ENDPOINT:
+        return None
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+    from workers.spans import Exported, Spans
+
+    exported = Exported(settings.MODEL_SERVER.base_url, settings.TRACES_HAVE_TEXTS)
+    spans = Spans(BatchSpanProcessor(OTLPSpanExporter()), exported, settings.RETORT_VERSION)
+    worker_shutdown.connect(lambda **_: spans.close(), weak=False)
+    return spans
 
 
 _workplace = Workplace(_open_tools)
@@ -66,6 +86,8 @@ def run_lanes(*, run_id: str, lane_ids: list[int], **_: Any) -> None:
 
 def _form_crew(run_id: str, tools: Tools) -> Crew:
     async def publish(events: Sequence[Event], since: float) -> None:
+        if tools.spans and events and isinstance(events[-1], RunEnded):
+            tools.spans.end_run(run_id, events[-1])
         with metrics.PUBLISH_FAILURES.count_exceptions():
             await stream.append(tools.redis, run_id, stream.encode(events), since)
 
@@ -76,7 +98,8 @@ def _form_crew(run_id: str, tools: Tools) -> Crew:
         give_up=partial(claiming.give_up, run_id),
         leave=connections.close_all,
     )
-    return Crew(desk, tools.model, publish, LANES_AT_ONCE)
+    follow = partial(tools.spans.follow_lane, run_id) if tools.spans else None
+    return Crew(desk, tools.model, publish, LANES_AT_ONCE, follow)
 
 
 # --- the worker's life ------------------------------------------------------------------------------------------

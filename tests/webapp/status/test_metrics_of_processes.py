@@ -2,24 +2,18 @@
 
 import subprocess
 import sys
-import time
-import urllib.request
 from pathlib import Path
-
-from prometheus_client.parser import text_string_to_metric_families
 
 from tests.browser.stack import LiveSite, running_site
 from tests.fixtures_model_server import ModelServer
 from tests.house.test_compose import OURS
+from tests.webapp.status.scraping import figures, until
 
 
 def test_what_a_worker_counts_is_read_at_the_web_server(model_server: ModelServer, tmp_path: Path):
     with running_site(model_server, tmp_path) as site:
         page = site.start("self_consistency")
-        deadline = time.monotonic() + 60
-        while site.lanes(page)[0]["status"] != "finished" or _sum(site.address, "retort_tasks_total") < 1:
-            assert time.monotonic() < deadline
-            time.sleep(0.2)
+        until(lambda: site.lanes(page)[0]["status"] == "finished" and _sum(site.address, "retort_tasks_total") >= 1)
 
         kinds = {kind: _sum(site.address, "retort_processes", kind=kind) for kind in ("web", "runs", "suites")}
         pid = site.processes["runs-1"].pid
@@ -43,11 +37,4 @@ def _health(site: LiveSite, service: str, pid: int = 1) -> int:
 
 def _sum(address: str, name: str, **labels: str) -> float:
     """Return the sum over all processes, as Prometheus would."""
-    with urllib.request.urlopen(f"{address}metrics", timeout=20) as answer:
-        text = answer.read().decode()
-    return sum(
-        one.value
-        for family in text_string_to_metric_families(text)
-        for one in family.samples
-        if one.name == name and labels.items() <= one.labels.items()
-    )
+    return sum(figures(address, name, **labels).values())

@@ -1,10 +1,9 @@
 """What the logs of a site say when things go wrong: whose lines they are, and no secret, prompt or text in any."""
 
 import json
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +14,7 @@ from tests.browser.stack import DATABASE_PASSWORD, running_site
 from tests.fixtures_model_server import run_model_server
 from tests.model_server import Rule
 from tests.serving.rules import Piece
+from tests.webapp.status.scraping import until
 
 KEY = "sk-live-0123456789abcdef"
 TOKEN = "metrics-0123456789"
@@ -50,13 +50,6 @@ def aftermath(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aftermath]:
         logs = {path.stem: read_lines(path) for path in var.glob("*.log")}
         text = "".join(path.read_text() for path in var.glob("*.log"))
     yield Aftermath(logs, text, failed.rstrip("/").rsplit("/", 1)[-1], lane, answer)
-
-
-def until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
 
 
 def fetch(address: str) -> urllib.error.HTTPError:
