@@ -49,7 +49,7 @@ types: .venv/dev.made  ## the browser's event types, from the event classes
 	DEBUG=1 $(PY) manage.py make_types
 
 faults: .venv/dev.made  ## kill, halt and cut off every process in turn; `make test` does the quick ones
-	$(PY) -m pytest tests/faults -p no:randomly
+	HYPOTHESIS_PROFILE=thorough $(PY) -m pytest tests/faults -p no:randomly
 
 bench: .venv/dev.made
 	$(PY) -m tests.bench

@@ -11,4 +11,5 @@ pytest_plugins = ["tests.fixtures_model_server"]
 settings.register_profile(
     "patient", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize="CI" in os.environ
 )
-settings.load_profile("patient")
+settings.register_profile("thorough", settings.get_profile("patient"), max_examples=2_000, derandomize=False)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "patient"))

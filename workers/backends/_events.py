@@ -18,9 +18,12 @@ class EventSplitter:
         self._rest: list[bytes] = []
         self._rest_bytes = 0
         self._is_first = True
+        self._skips_newline = False
 
     def feed(self, data: bytes) -> list[bytes]:
         """Return the payloads of the events that end in `data`."""
+        if self._skips_newline and data:  # a CR ended the piece before, and its line: this would be half of a CRLF
+            data, self._skips_newline = data.removeprefix(b"\n"), False
         self._rest.append(data)
         self._rest_bytes += len(data)
         if b"\n" not in data and b"\r" not in data:
@@ -28,22 +31,28 @@ class EventSplitter:
             return []
         text = b"".join(self._rest)
         if self._is_first:
-            if len(text) < 3 and b"\xef\xbb\xbf".startswith(text):
-                return []
             text, self._is_first = text.removeprefix(b"\xef\xbb\xbf"), False
-        held = b""
         if b"\r" in text:
-            if text.endswith(b"\r"):  # it may be half of a CRLF
-                text, held = text[:-1], b"\r"
+            self._skips_newline = text.endswith(b"\r")
             text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         *whole, rest = text.split(b"\n\n")
-        self._rest = [rest + held]
-        self._rest_bytes = len(rest) + len(held)
+        self._rest = [rest]
+        self._rest_bytes = len(rest)
         self._measure()
+        if len(text) > MAX_EVENT_BYTES:
+            whole = self._stop_at_overlong(whole)
         return [payload for event in whole if (payload := _read_data(event)) is not None]
 
     def _measure(self) -> None:
-        self.is_overlong = self._rest_bytes > MAX_EVENT_BYTES
+        self.is_overlong = self.is_overlong or self._rest_bytes > MAX_EVENT_BYTES + 1  # the first half of a blank line
+
+    def _stop_at_overlong(self, events: list[bytes]) -> list[bytes]:
+        """Judge events that came at one go as if they had come in pieces."""
+        for place, event in enumerate(events):
+            if len(event) > MAX_EVENT_BYTES:
+                self.is_overlong = True
+                return events[:place]
+        return events
 
 
 def _read_data(event: bytes) -> bytes | None:

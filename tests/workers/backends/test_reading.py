@@ -367,3 +367,17 @@ def test_events_of_one_piece_come_as_one_chunk() -> None:
     chunk = reader.feed(event(delta(reasoning="hm")) + event(delta(content="a")) + event(delta(content="b")))
 
     assert chunk == Chunk(text="ab", thinking="hm", tokens=3)
+
+
+def test_a_stream_of_carriage_returns_needs_nothing_behind_its_last_one() -> None:
+    stream = (event(delta(content="a")) + event(delta("stop"))).replace(b"\n", b"\r")
+
+    chunk, error = read(stream)
+
+    assert (chunk.text, chunk.finish_reason, error) == ("a", "stop", None)
+
+
+def test_an_event_that_is_too_long_is_refused_however_it_comes() -> None:
+    long = event(delta(content="x" * MAX_EVENT_BYTES))
+
+    assert read(long)[0].text == read(long[:500_000], long[500_000:])[0].text == ""
