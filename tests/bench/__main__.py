@@ -1,9 +1,47 @@
-"""Every benchmark in turn: `make bench`. Each prints ratios or frame times measured in one run on this machine."""
+"""Every benchmark, in one run: `make bench`, or some of them: `python -m tests.bench overhead lag`.
 
+All are measured against the scriptable model server, medians of at least five. `--quick` is small and short: it shows
+that everything still works, and its figures mean nothing. A run of everything writes its table to docs/benchmarks.md.
+"""
+
+import argparse
+import asyncio
 import sys
 
-from tests.bench import clients, frames
+import uvloop
 
-for bench in (frames, clients):
-    sys.stdout.write(f"\n{(bench.__doc__ or '').splitlines()[0]}\n")
-    bench.main()
+from tests.bench import overhead, peers, throughput
+from tests.bench.figures import Figure, describe_machine, print_table, write_table
+from tests.bench.site import bench_site
+
+SECTIONS = {"overhead": overhead.measure, "peers": peers.measure, "throughput": throughput.measure}
+"""In the order in which they run."""
+REPEATS = 5
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("sections", nargs="*", metavar="section", help=f"of {', '.join(SECTIONS)}; none means all")
+    parser.add_argument("--quick", action="store_true", help="small and short: shows that everything works")
+    parser.add_argument("--repeats", type=int, default=REPEATS)
+    chosen = parser.parse_args(arguments)
+    if unknown := set(chosen.sections) - set(SECTIONS):
+        parser.error(f"there is no section {', '.join(sorted(unknown))}")
+    names = [name for name in SECTIONS if name in (chosen.sections or SECTIONS)]
+    machine = describe_machine()
+    figures: list[Figure] = []
+    with bench_site() as site, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        for name in names:
+            sys.stderr.write(f"{name} …\n")
+            repeats = 1 if chosen.quick else chosen.repeats
+            found = runner.run(SECTIONS[name](site, repeats=repeats, is_quick=chosen.quick))
+            sys.stdout.write(f"{print_table(found)}\n")
+            sys.stdout.flush()
+            figures += found
+    if not chosen.sections and not chosen.quick:
+        sys.stdout.write(f"\n{machine}\n\n{print_table(figures)}\n")
+        write_table(figures, machine, "make bench")
+
+
+if __name__ == "__main__":
+    main()

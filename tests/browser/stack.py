@@ -94,13 +94,14 @@ def running_site(
     *,
     webs: int = 1,
     workers: int = 1,
+    is_durable: bool = False,
     variables: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[LiveSite]:
     """Run a site of one's own on that model server, its data in `var`, for the length of a `with`."""
     with ExitStack() as stack:
         ports = free_ports(webs)
         environment = {
-            "DATABASE_URL": stack.enter_context(postgres.running(var / "postgres", is_durable=False)).replace(
+            "DATABASE_URL": stack.enter_context(postgres.running(var / "postgres", is_durable=is_durable)).replace(
                 "postgres@", f"postgres:{DATABASE_PASSWORD}@"
             ),
             "REDIS_URL": stack.enter_context(redis.running(var / "redis")),

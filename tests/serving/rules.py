@@ -74,6 +74,8 @@ class Rule(BaseModel):
     has_usage: bool = True
     tokens_per_event: int = 1
     """As with vLLM's --stream-interval."""
+    is_stamped: bool = False
+    """Each token is the time at which it was written, in seconds since 1970, in place of a word."""
     is_strict: bool = False
     """Refuse stream options that OpenAI does not know."""
     raw: tuple[Piece, ...] | None = None

@@ -1,0 +1,44 @@
+"""Wall time over the ideal, through the whole stack: `python -m tests.bench overhead`.
+
+From sending a run to the web server until a viewer has seen its lane end; the ideal is the critical path at the speed
+that the model server is scripted to.
+"""
+
+from collections.abc import Sequence
+from statistics import median
+
+from tests.bench.figures import Figure, at_most
+from tests.bench.site import CALL_SECONDS, PACED, Watched, recipe, run_watched
+from tests.browser.stack import LiveSite
+
+SIZES = (16, 64, 256)
+AIMS = {64: 1.03, 256: 1.05}
+
+
+async def measure(site: LiveSite, *, repeats: int, is_quick: bool) -> list[Figure]:
+    site.model_server.script(PACED)
+    await run_watched(site, recipe("direct"))  # the worker's first task imports what it needs
+    figures = []
+    for drafts in (4,) if is_quick else SIZES:
+        runs = [await run_watched(site, recipe("self_consistency", drafts=drafts)) for _ in range(repeats)]
+        figures += _compare(site, f"self_consistency, {drafts} drafts", runs, AIMS.get(drafts))
+    others = {
+        "parallel_distill_refine (16, 8, 4, 1)": recipe("parallel_distill_refine", widths=[16, 8, 4, 1]),
+        "sequential_refinement, 5 rounds": recipe("sequential_refinement", rounds=5, patience=0),
+    }
+    for name, chosen in {} if is_quick else others.items():
+        figures += _compare(site, name, [await run_watched(site, chosen) for _ in range(repeats)], None)
+    return figures
+
+
+def _compare(site: LiveSite, name: str, runs: Sequence[Watched], aim: float | None) -> list[Figure]:
+    lanes = [site.ask(f"api/v1/runs/{run.run_id}")["lanes"][0] for run in runs]
+    depths = {lane["usage"]["depth"] for lane in lanes}
+    assert len(depths) == 1, depths
+    ideal = depths.pop() * CALL_SECONDS
+    wall = median(run.wall_seconds for run in runs)
+    stored = median(lane["seconds"] for lane in lanes)
+    what = f"{name}: {wall:.2f} s of {ideal:.2f} s, {stored:.2f} s by the database"
+    if aim:
+        return [at_most("overhead", what, wall / ideal, aim, "×", digits=3)]
+    return [Figure("overhead", what, f"{wall / ideal:.3f}×")]
