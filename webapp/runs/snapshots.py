@@ -22,16 +22,6 @@ class Snapshot(NamedTuple):
     status: str
     events: list[dict[str, Any]]
 
-    def frame(self) -> dict[str, Any]:
-        """Return the snapshot as browsers get it."""
-        return {
-            "snapshot": True,
-            "epoch": self.position.epoch,
-            "cursor": self.position.offset,
-            "status": self.status,
-            "events": self.events,
-        }
-
 
 def take_snapshot(run_id: str, lane_ids: Sequence[int]) -> Snapshot:
     """Return the state of some lanes of a run.

@@ -1,15 +1,15 @@
 """The run page, and what it asks the server for."""
 
-from django.core.serializers.json import DjangoJSONEncoder
+import asyncio
+
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_GET, require_POST
 
 from webapp.runs import launching, queries
 from webapp.runs.models import Lane, Run
-from webapp.runs.snapshots import take_snapshot
+from webapp.runs.sharing import Place, snapshots
 
 
 def _load(request: HttpRequest, run_id: str) -> tuple[Run, queries.View]:
@@ -47,14 +47,17 @@ def run(request: HttpRequest, run_id: str) -> HttpResponse:
 
 
 @require_GET
-@gzip_page
-def snapshot(request: HttpRequest, run_id: str) -> HttpResponse:
+async def snapshot(request: HttpRequest, run_id: str) -> HttpResponse:
     """Return everything that has happened in a view's lanes."""
-    _, view = _load(request, run_id)
-    if view.is_matrix:
-        raise Http404("This run has several problems: name one by ?row= and ?repeat=.")
-    frame = take_snapshot(run_id, tuple(view.lane_ids)).frame()
-    return JsonResponse(frame, encoder=DjangoJSONEncoder)
+    found = await snapshots().get(run_id, Place(*(_number(request.GET.get(name)) for name in ("row", "repeat"))))
+    if found is None:
+        raise Http404("There is no such run, or it has several problems: name one by ?row= and ?repeat=.")
+    is_zipped = "gzip" in request.headers.get("Accept-Encoding", "")
+    body = await asyncio.to_thread(getattr, found, "gzipped" if is_zipped else "json")
+    response = HttpResponse(body, content_type="application/json", headers={"Vary": "Accept-Encoding"})
+    if is_zipped:
+        response["Content-Encoding"] = "gzip"
+    return response
 
 
 @require_GET

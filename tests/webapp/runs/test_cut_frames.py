@@ -1,0 +1,40 @@
+"""What is sent at once, and where one can go on from."""
+
+import json
+
+import pytest
+
+from webapp.runs.frames import NOWHERE, PAGE_BYTES, cut_pages, encode_snapshot, first_page, pick_lanes, split_events
+from workers.live.stream import Entry, Position
+
+LONG = b'{"lane":1,"text":"%b"}' % (b"x" * 100_000)
+
+
+def test_a_long_snapshot_is_several_frames_and_only_the_last_leads_anywhere():
+    pages = list(cut_pages([LONG] * 7))
+
+    frames = [json.loads(frame.text) for frame in encode_snapshot(pages, Position("e", 9), "running")]
+
+    assert [len(frame["events"]) for frame in frames] == [2, 2, 2, 1]
+    assert [frame.get("snapshot", False) for frame in frames] == [True, False, False, False]
+    assert [frame["cursor"] for frame in frames] == [NOWHERE, NOWHERE, NOWHERE, 9]
+    assert [frame["prev"] for frame in frames[1:]] == [NOWHERE] * 3
+
+
+def test_a_short_snapshot_is_one_frame():
+    (frame,) = encode_snapshot(list(cut_pages([])), Position("", 0), "queued")
+
+    assert json.loads(frame.text) == {"snapshot": True, "epoch": "", "cursor": 0, "status": "queued", "events": []}
+
+
+@pytest.mark.parametrize(("sizes", "taken"), [([], 0), ([10], 1), ([PAGE_BYTES * 2, 1], 1), ([PAGE_BYTES // 2] * 5, 2)])
+def test_a_page_takes_what_fits_and_at_least_one_entry(sizes, taken):
+    entries = [Entry(offset, b"x" * size, 0.0) for offset, size in enumerate(sizes, 1)]
+
+    assert list(first_page(entries)) == entries[:taken]
+
+
+def test_a_part_of_a_run_gets_its_lanes_and_the_runs_own_events():
+    entries = [Entry(1, b'[{"lane":1,"a":1},{"lane":2}]', 0.0), Entry(2, b'[{"lane":0}]', 0.0)]
+
+    assert pick_lanes(split_events(entries), {2}) == b'[{"lane":2},{"lane":0}]'
