@@ -2,7 +2,7 @@
 
 import asyncio
 import contextvars
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
@@ -59,6 +59,7 @@ class Crew:
         self._outbox = Outbox(self._save, self._publish_all)
         self._following: list[Event] = []
         self._is_leaving = False
+        self._is_cut_off = False
         self._lost: set[int] = set()
         self._fences: dict[int, int] = {}
         self._active: dict[int, LaneRun] = {}
@@ -161,17 +162,24 @@ class Crew:
 
     async def _leave(self) -> None:
         unfinished = {lane: self._fences[lane] for lane in self._active}
-        with suppress(Exception):  # what cannot be written now is found by the sweep when its lease has run out
-            await self._outbox.flush()
-            if unfinished:
-                await self._ask(self._desk.give_up, unfinished)
+        if not self._is_cut_off:
+            with suppress(Exception):  # what cannot be written now is found by the sweep when its lease has run out
+                await self._outbox.flush()
+                if unfinished:
+                    await self._ask(self._desk.give_up, unfinished)
         await self._ask(self._desk.leave)
         self._thread.shutdown(wait=False)
 
-    def _ask(self, verb: Callable[..., T], *args: Any) -> Awaitable[T]:
-        return asyncio.get_running_loop().run_in_executor(
-            self._thread, partial(contextvars.copy_context().run, verb, *args)
-        )
+    async def _ask(self, verb: Callable[..., T], *args: Any) -> T:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(
+                self._thread, partial(contextvars.copy_context().run, verb, *args)
+            )
+        except FencedOff:
+            raise
+        except Exception:
+            self._is_cut_off = True
+            raise
 
 
 async def _are_equal(one: str, other: str) -> bool:

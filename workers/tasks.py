@@ -1,9 +1,11 @@
 """Celery's way in, and the only file here that knows the site: a task is a hint that some lanes wait."""
 
 import signal
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -14,17 +16,21 @@ from celery.worker import state
 from django.conf import settings
 from django.db import close_old_connections, connections
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 
+from webapp.lib.patience import patient
 from webapp.runs import claiming, recording
 from webapp.status.reporting import Reporter
 from workers import metrics
 from workers.app import app
 from workers.backends.limits import LimitedModel
 from workers.backends.openai_server import OpenAIServer
+from workers.core.assignments import Assignment
 from workers.core.events import Event, RunEnded
 from workers.core.model import Model
 from workers.crew import Crew, Desk
-from workers.live import stream
+from workers.live.publishing import Publisher
 from workers.workplace import Workplace
 
 if TYPE_CHECKING:
@@ -32,6 +38,10 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 SWEEP_SECONDS = 5
+LOOK_SECONDS = 0.2
+HURRIED_SECONDS = 3
+"""How long a worker that was told to stop waits for a database in trouble."""
+REDIS_OPTIONS: dict[str, Any] = {"socket_timeout": 2, "socket_connect_timeout": 2, "retry": Retry(NoBackoff(), 0)}
 LANES_AT_ONCE = 64
 
 
@@ -46,7 +56,8 @@ class Tools(NamedTuple):
 @asynccontextmanager
 async def _open_tools() -> AsyncIterator[Tools]:
     server = settings.MODEL_SERVER
-    async with Redis.from_url(settings.REDIS_URL) as redis, OpenAIServer(server.base_url, server.api_key) as model:
+    redis = Redis.from_url(settings.REDIS_URL, **REDIS_OPTIONS)
+    async with redis, OpenAIServer(server.base_url, server.api_key) as model:
         yield Tools(LimitedModel(model, settings.RETORT_MAX_STREAMS), redis, _spans())
 
 
@@ -66,7 +77,8 @@ def _spans() -> "Spans | None":
     return spans
 
 
-_workplace = Workplace(_open_tools)
+workplace = Workplace(_open_tools)
+_places_alone = threading.BoundedSemaphore(2)
 _handed_over: list[tuple[str, list[int]]] = []
 """Run and lanes of the tasks that ended because the worker does."""
 
@@ -77,29 +89,59 @@ def run_lanes(*, run_id: str, lane_ids: list[int], **_: Any) -> None:
     with structlog.contextvars.bound_contextvars(run=run_id):
         try:
             with metrics.running_task():
-                _workplace.work(partial(_form_crew, run_id), lane_ids)
+                workplace.work(crew_of(run_id), lane_ids)
         except Exception:  # the sweep asks again for its lanes; Celery would only print what the error says
             log.exception("task_broke", lanes=len(lane_ids))
-    if _workplace.is_closing:
+    if workplace.is_closing:
         _handed_over.append((run_id, lane_ids))
 
 
-def _form_crew(run_id: str, tools: Tools) -> Crew:
+@app.task(name="workers.tasks.run_alone")
+def run_alone(*, run_id: str, lane_ids: list[int], **_: Any) -> None:
+    """Let each of the lanes run in a process of its own: workers died while they ran it."""
+    for lane_id in lane_ids:
+        with metrics.running_task(), _places_alone:
+            _watch_alone(run_id, lane_id)
+
+
+def _watch_alone(run_id: str, lane_id: int) -> None:
+    fence = claiming.find_fence(lane_id) + 1  # which the process will hold, if it gets the lane
+    command = (sys.executable, "-m", "workers.alone", run_id, str(lane_id))
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:  # our end of the pipe closes with us, however
+        while process.poll() is None and not workplace.is_closing:
+            time.sleep(LOOK_SECONDS)
+    if process.returncode and not workplace.is_closing:
+        log.error("lane_killed_its_process", run=run_id, lane=lane_id, code=process.returncode)
+        claiming.blame(lane_id, fence)
+
+
+def crew_of(run_id: str, *, alone: bool = False) -> Callable[[Tools], Crew]:
+    """Return what forms a crew for lanes of the run, of any or of those that must run `alone`."""
+    return partial(_form_crew, run_id, partial(claiming.claim_work, alone=alone))
+
+
+def _form_crew(run_id: str, claim: Callable[[int], Assignment | None], tools: Tools) -> Crew:
+    desk = Desk(
+        claim=patient(claim, _patience_seconds),
+        check_in=patient(partial(claiming.check_in, run_id), _patience_seconds),
+        save=patient(partial(recording.save_facts, run_id), _patience_seconds),
+        give_up=patient(partial(claiming.give_up, run_id), _patience_seconds),
+        leave=connections.close_all,
+    )
+    publisher = Publisher(tools.redis, run_id)
+
     async def publish(events: Sequence[Event], since: float) -> None:
         if tools.spans and events and isinstance(events[-1], RunEnded):
             tools.spans.end_run(run_id, events[-1])
-        with metrics.PUBLISH_FAILURES.count_exceptions():
-            await stream.append(tools.redis, run_id, stream.encode(events), since)
+        await publisher.publish(events, since)
 
-    desk = Desk(
-        claim=claiming.claim_work,
-        check_in=partial(claiming.check_in, run_id),
-        save=partial(recording.save_facts, run_id),
-        give_up=partial(claiming.give_up, run_id),
-        leave=connections.close_all,
-    )
     follow = partial(tools.spans.follow_lane, run_id) if tools.spans else None
     return Crew(desk, tools.model, publish, LANES_AT_ONCE, follow)
+
+
+def _patience_seconds() -> float:
+    """Return how long a database in trouble is waited for: as long as a lease lasts. Then others have the lanes."""
+    return HURRIED_SECONDS if workplace.is_closing else claiming.LEASE.total_seconds()
 
 
 # --- the worker's life ------------------------------------------------------------------------------------------
@@ -116,7 +158,7 @@ def begin(**_: Any) -> None:
 
 
 def _stop(*_: Any) -> None:
-    _workplace.close()
+    workplace.close()
     state.should_stop = 0  # type: ignore[assignment]  # Celery's main loop looks at it at least once a second
 
 

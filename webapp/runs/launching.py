@@ -10,7 +10,9 @@ from typing import Any, NamedTuple
 import structlog
 from django.db import transaction
 from django.db.models.functions import Now
+from kombu.exceptions import OperationalError as BrokerError
 from pydantic import BaseModel, ValidationError
+from redis.exceptions import RedisError
 
 from webapp.problems.models import Problem, Suite
 from webapp.runs.models import ENDED, Call, Event, Lane, Recipe, Run, Status
@@ -26,6 +28,8 @@ log = structlog.get_logger(__name__)
 MAX_LANES = 20_000
 LANES_PER_TASK = 64
 LANES_PER_STOP = 500
+SUSPECT_DEATHS = 2
+"""Deaths in a row, with no call ended between, after which a lane must run alone."""
 
 
 class RecipeSpec(NamedTuple):
@@ -140,18 +144,25 @@ def _keep(recipe: Recipe) -> Recipe:
 
 
 def ask_for_work(*, run: Run, lane_ids: Sequence[int] | None = None) -> None:
-    """Tell the workers which lanes of the run wait: these, or all. A hint only: the lanes themselves are the work."""
+    """Tell the workers which lanes of the run wait: these, or all. A hint only: the lanes themselves are the work.
+
+    If the broker is away nothing is raised: the sweep asks again for lanes of which nobody was told.
+    """
+    queue = "runs" if run.suite_id is None else "suites"  # a long suite must not delay somebody at the page
     waiting = run.lanes.filter(status=Status.QUEUED)
     if lane_ids is not None:
         waiting = waiting.filter(id__in=lane_ids)
-    found = list(waiting.values_list("id", flat=True))
-    waiting.update(hinted_at=Now())
-    for start in range(0, len(found), LANES_PER_TASK):
-        app.send_task(
-            "workers.tasks.run_lanes",
-            kwargs={"run_id": run.id, "lane_ids": found[start : start + LANES_PER_TASK]},
-            queue="runs" if run.suite_id is None else "suites",
-        )
+    lanes = list(waiting.filter(deaths__lt=SUSPECT_DEATHS).values_list("id", flat=True))
+    suspects = list(waiting.filter(deaths__gte=SUSPECT_DEATHS).values_list("id", flat=True))
+    hints = [("run_lanes", lanes[start : start + LANES_PER_TASK]) for start in range(0, len(lanes), LANES_PER_TASK)]
+    for task, lane_ids in hints + [("run_alone", [lane_id]) for lane_id in suspects]:
+        kwargs = {"run_id": run.id, "lane_ids": lane_ids}
+        try:
+            app.send_task(f"workers.tasks.{task}", kwargs=kwargs, queue=queue, retry=False)
+        except (BrokerError, RedisError, OSError) as error:
+            log.warning("hint_not_sent", run=run.id, error=type(error).__name__)
+            return
+        Lane.objects.filter(id__in=lane_ids, status=Status.QUEUED).update(hinted_at=Now())
 
 
 def cancel_run(*, run: Run) -> None:
@@ -200,5 +211,6 @@ def continue_run(*, run: Run) -> int:
 
 
 def _begin_anew(run: Run) -> None:
-    stream.forget(redis_now(), run.id)  # viewers see another epoch and fetch everything again
+    with suppress(RedisError):  # then its log is lost, or soon will be, without our help
+        stream.forget(redis_now(), run.id)  # viewers see another epoch and fetch everything again
     ask_for_work(run=run)

@@ -1,6 +1,7 @@
 """What was asked of whom, and everything that happened."""
 
 import secrets
+from datetime import datetime
 
 from django.db import models
 from django.db.models import Q
@@ -64,11 +65,11 @@ class Run(models.Model):
         """Say whether nothing more will happen."""
         return self.status in ENDED
 
-    def clock_ms(self) -> int:
-        """Return milliseconds since the run began, 0 if it has not."""
+    def clock_ms(self, moment: datetime | None = None) -> int:
+        """Return milliseconds from the run's beginning to a moment, or to now; 0 if it has not begun."""
         if self.started_at is None:
             return 0
-        return max(0, round((timezone.now() - self.started_at).total_seconds() * 1000))
+        return max(0, round(((moment or timezone.now()) - self.started_at).total_seconds() * 1000))
 
 
 class Recipe(models.Model):

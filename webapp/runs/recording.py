@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models.functions import Now
 from redis import Redis
+from redis.exceptions import RedisError
 
 from webapp.runs.models import ENDED, Call, Event, Lane, Prompt, Run, Status
 from workers import metrics
@@ -103,7 +104,10 @@ def announce(run_id: str, facts: Sequence[events.Event], *, fences: Mapping[int,
             _take_turn(run_id)
             following = end_run(run_id)
     if everything := [*facts, *following]:
-        stream.append_now(redis_now(), run_id, stream.encode(everything))
+        try:
+            stream.append_now(redis_now(), run_id, stream.encode(everything))
+        except RedisError as error:  # the facts are stored; viewers lose their sockets too, and fetch everything anew
+            log.warning("not_announced", run=run_id, error=type(error).__name__)
 
 
 def end_from_outside(lane: Lane, ending: type[events.LaneFailed | events.LaneCancelled], **fields: Any) -> None:
@@ -136,7 +140,7 @@ def _spent(row: Call) -> Spent:
 @cache
 def redis_now() -> Redis:
     """Return this process's client of the Redis server, for code that is not asynchronous."""
-    return Redis.from_url(settings.REDIS_URL)
+    return Redis.from_url(settings.REDIS_URL, socket_timeout=5, socket_connect_timeout=5)
 
 
 # --- what follows from a fact ---------------------------------------------------------------------------------

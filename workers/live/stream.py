@@ -103,6 +103,11 @@ async def read_after(redis: AsyncRedis, run_id: str, after: int, limit: int = 50
     return _position(head), [_entry(item) for item in found]
 
 
+async def begin_anew(redis: AsyncRedis, run_id: str) -> None:
+    """Drop the run's log, from which something is missing; the next append begins a new epoch."""
+    await redis.delete(*_keys(run_id))
+
+
 def forget(redis: Redis, run_id: str) -> None:
     """Drop the run's log; the next append begins a new epoch."""
     redis.delete(*_keys(run_id))

@@ -3,22 +3,25 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from django.conf import settings
 from django.db import connections
 from redis.asyncio import Redis
 
+from webapp.lib.patience import patient
 from webapp.problems.models import Problem
 from webapp.runs import claiming, recording
 from webapp.runs.launching import RecipeSpec, start_run
 from webapp.runs.models import Run
 from workers.backends.scripted import ScriptedModel
-from workers.core.events import Event
 from workers.core.model import Model
 from workers.crew import Crew, Desk
-from workers.live import stream
+from workers.live.publishing import Publisher
+from workers.tasks import REDIS_OPTIONS
 
+P = ParamSpec("P")
+T = TypeVar("T")
 SIX_SEVENS = {"draft": (r"It is \boxed{42}.",) * 64, "refine": (r"Still \boxed{42}.",) * 64, "distill": ("42.",) * 64}
 
 
@@ -53,22 +56,24 @@ async def until(condition: Callable[[], object]) -> None:
             await asyncio.sleep(0.01)
 
 
-async def work(run: Run, ids: Sequence[int], model: Model) -> None:
+async def work(
+    run: Run, ids: Sequence[int], model: Model, *, redis_url: str = "", patience_seconds: float = 0.0
+) -> None:
     """Do what the Celery task does, with another model."""
-    redis = Redis.from_url(settings.REDIS_URL)
+    redis = Redis.from_url(redis_url or settings.REDIS_URL, **REDIS_OPTIONS)
 
-    async def publish(events: Sequence[Event], since: float) -> None:
-        await stream.append(redis, run.id, stream.encode(events), since)
+    def endure(verb: Callable[P, T]) -> Callable[P, T]:
+        return patient(verb, lambda: patience_seconds)
 
     desk = Desk(
-        claim=claiming.claim_work,
-        check_in=partial(claiming.check_in, run.id),
-        save=partial(recording.save_facts, run.id),
-        give_up=partial(claiming.give_up, run.id),
+        claim=endure(claiming.claim_work),
+        check_in=endure(partial(claiming.check_in, run.id)),
+        save=endure(partial(recording.save_facts, run.id)),
+        give_up=endure(partial(claiming.give_up, run.id)),
         leave=connections.close_all,
     )
     try:
-        await Crew(desk, model, publish, 64).work(ids)
+        await Crew(desk, model, Publisher(redis, run.id).publish, 64).work(ids)
     finally:
         await redis.aclose()
 

@@ -1,6 +1,8 @@
 """Workers that die, stop or hang: who gets their lanes, and what is kept."""
 
 import asyncio
+import base64
+import json
 from datetime import timedelta
 from threading import Barrier, Thread
 
@@ -12,6 +14,7 @@ from tests.webapp.runs.playing import lane_ids, make_run, play, scripted, until,
 from webapp.runs import claiming, recording
 from webapp.runs.launching import cancel_run, continue_run
 from webapp.runs.models import Event, Lane, Run, Status
+from webapp.runs.recording import redis_now
 from workers.backends.scripted import ScriptedModel
 from workers.core import events
 from workers.core.errors import FencedOff, StreamCut
@@ -68,19 +71,65 @@ def test_a_worker_that_comes_back_too_late_hears_that_its_lane_is_lost() -> None
         recording.save_facts(run.id, [late], {lane_id: 1}, {})
 
 
-def test_a_lane_that_kills_its_worker_three_times_is_ended() -> None:
+def test_a_lane_that_was_there_when_workers_died_twice_is_only_a_suspect() -> None:
     run = make_run("direct")
     [lane_id] = lane_ids(run)
 
-    for _ in range(3):
-        claiming.claim_work(lane_id)
+    for _ in range(5):
+        claiming.claim_work(lane_id, alone=True)
         let_lease_run_out()
         claiming.sweep()
+
+    lane = Lane.objects.get()
+    assert (lane.status, lane.deaths) == ("queued", 2)
+    assert claiming.claim_work(lane_id) is None
+    assert claiming.claim_work(lane_id, alone=True) is not None
+
+
+def test_a_lane_that_gets_on_between_deaths_is_no_suspect() -> None:
+    run = make_run(("sequential_refinement", {"rounds": 5}))
+    [lane_id] = lane_ids(run)
+    for asked in (1, 2, 3):
+        die(run, scripted(pauses=[f"refine-{asked}"]), asked=2)
+
+    lane = Lane.objects.get()
+    assert (lane.status, lane.deaths, lane.fence) == ("queued", 1, 6)
+    assert claiming.claim_work(lane_id) is not None
+
+
+def test_a_suspect_that_kills_the_process_in_which_it_is_alone_is_ended() -> None:
+    run = make_run("direct")
+    [lane_id] = lane_ids(run)
+    Lane.objects.update(deaths=2)
+    claiming.claim_work(lane_id, alone=True)
+
+    claiming.blame(lane_id, fence=1)
 
     run.refresh_from_db()
     lane = Lane.objects.get()
     assert (run.status, lane.status) == ("failed", "failed")
     assert lane.error == "The worker died 3 times while it ran this lane; it is not tried again."
+
+
+def test_a_lane_that_somebody_else_has_meanwhile_is_not_blamed() -> None:
+    run = make_run("direct")
+    [lane_id] = lane_ids(run)
+    claiming.claim_work(lane_id)
+
+    claiming.blame(lane_id, fence=2)
+
+    assert Lane.objects.get().status == "running"
+
+
+def test_a_lost_hint_is_sent_again_if_no_other_waits() -> None:
+    run = make_run("direct")
+    Lane.objects.update(hinted_at=timezone.now() - timedelta(seconds=11))
+    swept_while_busy = claiming.sweep()
+    redis_now().delete("runs")  # the hint is lost
+
+    assert (swept_while_busy, claiming.sweep()) == (0, 1)
+    [hint] = redis_now().lrange("runs", 0, -1)
+    assert run.id in base64.b64decode(json.loads(hint)["body"]).decode()
 
 
 def test_a_lane_ended_from_outside_keeps_what_its_calls_cost() -> None:
@@ -133,10 +182,19 @@ def test_a_stopped_lane_that_nobody_runs_ends_with_the_next_sweep() -> None:
     assert Event.objects.filter(kind="run_ended").count() == 1
 
 
-def interrupt(run: Run, model: ScriptedModel, *, asked: int) -> None:
-    """Let a worker die once it has asked so many calls; what ended before is stored."""
+def die(run: Run, model: ScriptedModel, *, asked: int) -> None:
+    """Let a worker die once it has asked so many calls, so that its lease must run out."""
+    Lane.objects.update(hinted_at=timezone.now())
+    interrupt(run, model, asked=asked)
+    Lane.objects.update(status=Status.RUNNING)
+    let_lease_run_out()
+    claiming.sweep()
 
-    async def die() -> None:
+
+def interrupt(run: Run, model: ScriptedModel, *, asked: int) -> None:
+    """Let a worker be interrupted once it has asked so many calls; what ended before is stored."""
+
+    async def stop() -> None:
         ids = await asyncio.to_thread(_ids)
         crew = asyncio.create_task(work(run, ids, model))
         await until(lambda: len(model.asked) == asked)
@@ -150,4 +208,4 @@ def interrupt(run: Run, model: ScriptedModel, *, asked: int) -> None:
         finally:
             connections.close_all()
 
-    asyncio.run(die())
+    asyncio.run(stop())
