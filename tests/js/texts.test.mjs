@@ -3,7 +3,7 @@ import test from "node:test";
 import { diffWords, finishedLines } from "../../static/js/lib/diff.js";
 import { clock, full, niceCeiling, short } from "../../static/js/lib/format.js";
 import { splitBlocks, splitFormulas } from "../../static/js/lib/maths.js";
-import { tailOf } from "../../static/js/run/card.js";
+import { scoreOf, tailOf } from "../../static/js/run/card.js";
 import { columnWidths, layOut } from "../../static/js/run/grid.js";
 import { waitBefore } from "../../static/js/run/socket.js";
 import { findLeader, orderRows } from "../../static/js/run/votes.js";
@@ -140,4 +140,10 @@ test("numbers read as people write them", () => {
   assert.deepEqual([full(12_345), short(999), short(98_412), short(1_250_000)], ["12,345", "999", "98.4k", "1.3M"]);
   assert.deepEqual([clock(0), clock(107_900), clock(3_661_000)], ["0:00", "1:47", "1:01:01"]);
   assert.deepEqual([niceCeiling(1), niceCeiling(1001), niceCeiling(200), niceCeiling(0)], [1, 2000, 200, 1]);
+});
+
+test("a draft's score is the mean of its judges, and nothing before the first", () => {
+  assert.equal(scoreOf({ scores: new Map() }), "");
+  assert.equal(scoreOf({ scores: new Map([["judge-1", 0]]) }), "0.00");
+  assert.equal(scoreOf({ scores: new Map([["judge-1", 0.9], ["judge-2", 0.6]]) }), "0.75");
 });

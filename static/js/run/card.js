@@ -25,6 +25,13 @@ export function lookOf(call) {
   return { state: "done", word: isSolution ? (call.answer ?? "") : "" };
 }
 
+/** Return what judges think of a call, 0 to 1 on average, in two digits; empty before the first has spoken. @param {Pick<Call, "scores">} call */
+export function scoreOf({ scores }) {
+  if (!scores.size) return "";
+  const sum = [...scores.values()].reduce((one, other) => one + other, 0);
+  return (sum / scores.size).toFixed(2);
+}
+
 /** Return the name of a call among those of its round, e.g. "Draft 3". @param {string} role @param {number} place @param {number} count */
 export const nameOf = (role, place, count) => (count > 1 ? `${capital(role)} ${place}` : capital(role));
 
@@ -51,11 +58,12 @@ export function newCard(name, number) {
   const glyph = stateGlyph();
   const nameText = el("span", { class: "draft-card__name" }, ...(number ? [el("span", { class: "draft-card__word" }, name.slice(0, -number.length)), number] : [name]));
   const answer = el("span", { class: "draft-card__answer clip" });
+  const score = el("span", { class: "draft-card__score" });
   const tokens = el("span", { class: "draft-card__tokens" });
   const spoken = el("span", { class: "visually-hidden" });
   const tail = el("span", { class: "draft-card__tail", "aria-hidden": "true" }, el("span"));
   const progress = el("span", { class: "draft-card__progress", "aria-hidden": "true" }, el("i"));
-  const root = el("button", { type: "button", class: "draft-card" }, el("span", { class: "draft-card__head" }, glyph, nameText, spoken, answer, tokens), tail, progress);
+  const root = el("button", { type: "button", class: "draft-card" }, el("span", { class: "draft-card__head" }, glyph, nameText, spoken, answer, score, tokens), tail, progress);
   /** @type {Size} */
   let size = "small";
 
@@ -74,9 +82,17 @@ export function newCard(name, number) {
     setAttribute(answer, "data-quiet", call.state === "running" ? "" : null);
     const isLive = size === "large" && call.state === "running";
     setText(tokens, isLive ? `${full(call.tokens)} of ${full(call.maxTokens)}` : short(call.tokens));
+    paintScore(call);
     if (size !== "pip") paintTail(call);
     setProperty(/** @type {HTMLElement} */ (progress.firstChild), "--p", `${Math.min(100, (100 * call.tokens) / call.maxTokens).toFixed(1)}%`);
     setText(spoken, word ? (SPOKEN[state] ?? "") : state);
+  }
+
+  /** @param {Call} call */
+  function paintScore(call) {
+    const text = scoreOf(call);
+    setText(score, text);
+    setAttribute(score, "title", text ? `Score by ${call.scores.size === 1 ? "a judge" : `${call.scores.size} judges`}, from 0 to 1` : null);
   }
 
   /** @param {Call} call */

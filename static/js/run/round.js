@@ -3,7 +3,7 @@
 
 import { arrange, el, setAttribute, setText } from "../lib/dom.js";
 import { clock, plural } from "../lib/format.js";
-import { nameOf } from "./card.js";
+import { SOLUTION_ROLES, nameOf } from "./card.js";
 import { newHistogram } from "./votes.js";
 
 /** @typedef {import("../types/state.d.ts").Call} Call */
@@ -80,7 +80,9 @@ function summary(round, ended) {
   if (round.calls.length < 2) return "";
   const answers = new Set(round.calls.map((call) => call.answer).filter((answer) => answer !== null));
   const failed = round.calls.filter((call) => call.state === "failed").length;
-  const parts = ended < round.calls.length ? [`${ended} of ${plural(round.calls.length, "draft")} ended`] : [plural(round.calls.length, "draft"), plural(answers.size, "answer")];
+  const areDrafts = round.calls.every((call) => SOLUTION_ROLES.has(call.role));
+  const count = plural(round.calls.length, areDrafts ? "draft" : "call");
+  const parts = ended < round.calls.length ? [`${ended} of ${count} ended`] : [count, ...(areDrafts ? [plural(answers.size, "answer")] : [])];
   return [...parts, ...(failed ? [`${failed} failed`] : [])].join(", ");
 }
 
