@@ -1,6 +1,7 @@
 """Strategies that are the same at some settings make the same calls, and estimates equal the formulas."""
 
 import random
+from math import ceil
 from typing import Any
 
 import pytest
@@ -21,6 +22,8 @@ RSA = catalog()["recursive_self_aggregation"]
 MERGE = catalog()["prompted_aggregation"]
 BON = catalog()["best_of_n"]
 WEIGHTED = catalog()["weighted_voting"]
+BOINF = catalog()["best_of_infinity"]
+PV = catalog()["pessimistic_verification"]
 
 
 def calls_of(played: Played) -> list[tuple[str, str, tuple[str, ...], int, int]]:
@@ -37,6 +40,8 @@ def calls_of(played: Played) -> list[tuple[str, str, tuple[str, ...], int, int]]
         pytest.param(RSA, {"population": 1, "sample": 1, "rounds": 1}, id="a population of one"),
         pytest.param(BON, {"drafts": 1}, id="the best of one"),
         pytest.param(WEIGHTED, {"drafts": 1}, id="one weighted vote"),
+        pytest.param(BOINF, {"most_drafts": 1}, id="a vote that ends at once"),
+        pytest.param(PV, {"drafts": 1}, id="one verified draft"),
     ],
 )
 async def test_the_smallest_case_is_direct(strategy: Any, params: dict[str, Any]):
@@ -129,6 +134,28 @@ async def test_weighted_best_of_n_is_weighted_voting():
     assert other.answer.text == one.answer.text
 
 
+@pytest.mark.parametrize("drafts", [2, 5, 9])
+async def test_a_vote_that_is_never_certain_is_self_consistency(drafts: int):
+    one = await play(SC, {"drafts": drafts})
+    other = await play(BOINF, {"most_drafts": drafts, "batch": drafts, "certainty": 1_000_000})
+
+    assert calls_of(other) == calls_of(one)
+    assert other.answer == one.answer
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_the_greatest_caution_is_self_consistency(seed: int):
+    judges = Endless(lambda number: f"Verdict: {(number + seed) * 7 % 3 % 2}")
+    replies = {"draft": AnyReplies().get("draft"), "judge": judges}
+
+    one = await play(SC, {"drafts": 7}, replies=replies)
+    other = await play(PV, {"drafts": 7, "caution": 10}, replies=replies)
+
+    assert one.answer is not None
+    assert other.answer is not None
+    assert other.answer.answer == one.answer.answer
+
+
 async def test_all_strategies_begin_with_the_same_requests():
     played = [await play(SC, {"drafts": 3}), await play(PDR, {"widths": (3, 1)}), await play(SR), await play(DIRECT)]
 
@@ -214,3 +241,19 @@ async def test_judging_each_draft_costs_its_judges(strategy: Any, drafts: int, j
     cost = await estimate(strategy, drafts=drafts, judges=judges)
 
     assert (cost.calls, cost.depth) == ((1, 1) if drafts == 1 else (drafts + drafts * judges, 2))
+
+
+@given(most=st.integers(1, 24), batch=st.integers(1, 8))
+@settings(max_examples=15)
+async def test_best_of_infinity_costs_at_most_its_drafts(most: int, batch: int):
+    cost = await estimate(BOINF, most_drafts=most, batch=batch)
+
+    assert (cost.calls, cost.depth) == (most, ceil(most / batch))
+
+
+@given(drafts=st.integers(2, 12), verdicts=st.integers(1, 4))
+@settings(max_examples=10)
+async def test_pessimistic_verification_costs_its_verdicts(drafts: int, verdicts: int):
+    cost = await estimate(PV, drafts=drafts, verdicts=verdicts)
+
+    assert (cost.calls, cost.depth) == (drafts + drafts * verdicts, 2)
