@@ -122,9 +122,9 @@ def read_ending(run: Run) -> dict[str, Any]:
     return ended
 
 
-async def live_through(run: Run, address: str, *, retries: int) -> dict[str, str]:
+async def live_through(run: Run, address: str, *, retries: int, backoff_seconds: float = 0) -> dict[str, str]:
     """Work on the run's lane, and return the texts that its log streamed, by call."""
-    patience = BRISK._replace(retries=retries)
+    patience = BRISK._replace(retries=retries, backoff_seconds=backoff_seconds)
     async with OpenAIServer(address, patience=patience) as model:
         await work(run, await asyncio.to_thread(_lanes_of, run), model)
     redis = Redis.from_url(site.REDIS_URL)
