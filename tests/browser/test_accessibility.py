@@ -49,3 +49,16 @@ def test_an_ended_comparison_has_no_serious_fault(live_site, new_viewer, view):
         page.keyboard.press("?")
 
     assert find_faults(page) == []
+
+
+@pytest.mark.parametrize("is_dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 390])
+def test_the_status_page_has_no_serious_fault(live_site, new_viewer, is_dark, width):
+    page = new_viewer(width=width, dark=is_dark, may_complain=BY_AXE).page
+    page.goto(live_site.address)
+
+    page.locator("a.server").click()
+
+    expect(page.get_by_role("cell", name="tasks from suites")).to_be_attached(timeout=30_000)
+    assert find_faults(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -34,7 +34,7 @@ class _Everything(Collector):
             reports, lengths = read_reports(self._redis), queue_lengths(self._redis)
         except RedisError:
             reports, lengths = None, {}
-        lanes = _open_lanes()
+        lanes = open_lanes()
         yield _gauge("retort_part_up", "Whether a part answers.", "part",
                      {"redis": reports is not None, "database": lanes is not None})  # fmt: skip
         yield _gauge("retort_lanes", "Lanes that have not ended.", "status", lanes or {})
@@ -48,7 +48,8 @@ def queue_lengths(redis: Redis) -> dict[str, int]:
     return {queue: int(redis.llen(queue)) for queue in QUEUES}
 
 
-def _open_lanes() -> dict[str, int] | None:
+def open_lanes() -> dict[str, int] | None:
+    """Return how many lanes wait and how many are worked on, or None if the database does not say."""
     states = {Status.QUEUED.value: 0, Status.RUNNING.value: 0}
     try:
         found = Lane.objects.filter(status__in=states).values_list("status").annotate(Count("id")).order_by()

@@ -2,6 +2,6 @@
 
 from django.urls import path
 
-from webapp.status.views import metrics
+from webapp.status.views import metrics, status
 
-urlpatterns = [path("metrics", metrics)]
+urlpatterns = [path("metrics", metrics), path("status/", status, name="status")]
