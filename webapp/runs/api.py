@@ -1,9 +1,7 @@
 """Runs, for programs: JSON in, JSON out."""
 
-import random
 from typing import Any
 
-from asgiref.sync import async_to_sync
 from django.db import transaction
 from django.db.models import prefetch_related_objects
 from django.http import HttpRequest, QueryDict
@@ -17,7 +15,7 @@ from webapp.problems.models import Problem
 from webapp.runs import launching, models_on_server, previews
 from webapp.runs.forms import ProblemForm
 from webapp.runs.models import Call, Event, Lane, Recipe, Run
-from workers.core.estimate import estimate_cost
+from webapp.runs.queries import estimate_recipe
 from workers.core.values import Sampling
 from workers.strategies import catalog
 
@@ -192,12 +190,11 @@ def _model(name: str) -> str:
 
 
 def _check_cost(recipe: Recipe, question: str) -> None:
-    strategy = catalog()[recipe.strategy]
-    estimate = async_to_sync(estimate_cost)(
-        strategy, strategy.params.model_validate(recipe.params), question=question,
-        sampling=Sampling.model_validate(recipe.sampling), random=random.Random(0),
-        most_calls=previews.MOST_CALLS, most_tokens=previews.MOST_TOKENS,
-    )  # fmt: skip
+    params = catalog()[recipe.strategy].params.model_validate(recipe.params)
+    sampling, size = Sampling.model_validate(recipe.sampling), len(question.encode("utf-8", "replace"))
+    estimate = estimate_recipe(
+        recipe.strategy, params.model_dump_json(), sampling, size, previews.MOST_CALLS, previews.MOST_TOKENS
+    )
     if fault := previews.too_much(estimate):
         raise HttpError(422, f"{recipe.strategy}: {fault}")
 

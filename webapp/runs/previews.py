@@ -1,13 +1,10 @@
 """What a comparison will cost, before anything is asked of a model."""
 
-import asyncio
-import random
-from functools import lru_cache
 from typing import NamedTuple
 
 from webapp.runs.forms import MOST_QUESTION_BYTES, Card, ComparisonForm
-from workers import strategies
-from workers.core.estimate import Estimate, estimate_cost
+from webapp.runs.queries import estimate_recipe
+from workers.core.estimate import Estimate
 from workers.core.values import Sampling
 
 MOST_CALLS = 256
@@ -72,24 +69,14 @@ def _preview_lane(form: ComparisonForm, card: Card) -> LanePreview:
         return LanePreview(card, "", None, "Correct the settings to see the cost.")
     own = Sampling.model_validate({**sampling.model_dump(), **card.own.values})
     size = len(form.problem.data.get("question", "").encode("utf-8", "replace"))
-    estimate = _estimate(card.strategy.slug, params.model_dump_json(), own, min(size, MOST_QUESTION_BYTES))
+    estimate = estimate_recipe(
+        card.strategy.slug, params.model_dump_json(), own, min(size, MOST_QUESTION_BYTES), MOST_CALLS, MOST_TOKENS
+    )
     error = too_much(estimate)
     if error and error not in card.errors:
         card.errors.append(error)
     warning = "" if error else _too_long(estimate, form.context_of(card))
     return LanePreview(card, card.strategy.describe(params), None if error else estimate, error, warning)
-
-
-@lru_cache(maxsize=1_024)
-def _estimate(slug: str, params: str, sampling: Sampling, question_bytes: int) -> Estimate:
-    """Return the cost of a recipe on a question of some size; what the question says changes nothing."""
-    strategy = strategies.catalog()[slug]
-    return asyncio.run(
-        estimate_cost(
-            strategy, strategy.params.model_validate_json(params), question="x" * question_bytes, sampling=sampling,
-            random=random.Random(0), most_calls=MOST_CALLS, most_tokens=MOST_TOKENS,
-        )
-    )  # fmt: skip
 
 
 def too_much(estimate: Estimate) -> str:

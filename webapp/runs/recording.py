@@ -51,9 +51,7 @@ def save_facts(
             for fact in fresh
         ]
     )  # fmt: skip
-    for fact in fresh:
-        if (project := _PROJECTIONS.get(type(fact))) is not None:
-            project(fact)
+    _project(fresh)
     if any(isinstance(fact, events.ENDINGS) for fact in fresh):
         return end_run(run_id)
     return []
@@ -146,22 +144,59 @@ def redis_now() -> Redis:
 # --- what follows from a fact ---------------------------------------------------------------------------------
 
 
-def _start_call(fact: events.CallStarted) -> None:
-    Call.objects.create(
-        lane_id=fact.lane, key=fact.call, role=fact.role, round=fact.round, prompt_id=fact.prompt,
-        seed=fact.seed, after=list(fact.after), started_at_ms=fact.at,
+def _project(facts: Sequence[events.Event]) -> None:
+    """Bring rows up to date, kind by kind: no kind undoes what an earlier one does to the same row."""
+    by_kind: dict[type[events.EventBase], list[events.Event]] = {}
+    for fact in facts:
+        by_kind.setdefault(type(fact), []).append(fact)
+    _start_calls(by_kind.pop(events.CallStarted, []))
+    _change_calls(_FINISH_CALLS, by_kind.pop(events.CallFinished, []))
+    _change_calls(_GRADE_DRAFTS, by_kind.pop(events.DraftGraded, []))
+    for kind, found in by_kind.items():
+        if (project := _PROJECTIONS.get(kind)) is not None:
+            for fact in found:
+                project(fact)
+
+
+def _start_calls(facts: Sequence[Any]) -> None:
+    Call.objects.bulk_create(
+        Call(
+            lane_id=fact.lane, key=fact.call, role=fact.role, round=fact.round, prompt_id=fact.prompt,
+            seed=fact.seed, after=list(fact.after), started_at_ms=fact.at,
+        )
+        for fact in facts
     )  # fmt: skip
+
+
+# One statement for all calls of a flush: 256 drafts that end together took 256 of them, a third of a second.
+_FINISH_CALLS = """
+UPDATE runs_call SET
+    state = 'done', ended_at_ms = new.at, first_token_at_ms = new.first_token_at, answer = new.answer,
+    finish_reason = new.finish_reason, retries = new.retries,
+    prompt_tokens = (new.usage->>'prompt_tokens')::int, completion_tokens = (new.usage->>'completion_tokens')::int,
+    reasoning_tokens = (new.usage->>'reasoning_tokens')::int, cached_tokens = (new.usage->>'cached_tokens')::int
+FROM jsonb_to_recordset(%s::jsonb) AS new(
+    lane bigint, call text, at int, first_token_at int, answer text, finish_reason text, retries int, usage jsonb
+)
+WHERE runs_call.lane_id = new.lane AND runs_call.key = new.call
+"""
+_GRADE_DRAFTS = """
+UPDATE runs_call SET ruling = new.ruling
+FROM jsonb_to_recordset(%s::jsonb) AS new(lane bigint, call text, ruling text)
+WHERE runs_call.lane_id = new.lane AND runs_call.key = new.call
+"""
+
+
+def _change_calls(statement: str, facts: Sequence[events.Event]) -> None:
+    if facts:
+        left_out = {"text", "thinking", "marks"}
+        fields = b"[" + b",".join(fact.model_dump_json(exclude=left_out).encode() for fact in facts) + b"]"
+        with connection.cursor() as cursor:
+            cursor.execute(statement, [fields.decode()])
 
 
 def _change_call(fact: events.CallEvent, **fields: Any) -> None:
     Call.objects.filter(lane_id=fact.lane, key=fact.call).update(**fields)
-
-
-def _finish_call(fact: events.CallFinished) -> None:
-    _change_call(
-        fact, state="done", ended_at_ms=fact.at, first_token_at_ms=fact.first_token_at, answer=fact.answer,
-        finish_reason=fact.finish_reason, retries=fact.retries, **fact.usage.model_dump(),
-    )  # fmt: skip
 
 
 def _fail_call(fact: events.CallFailed) -> None:
@@ -175,10 +210,6 @@ def _cancel_call(fact: events.CallCancelled) -> None:
 def _restart_call(fact: events.CallRestarted) -> None:
     call = Call.objects.get(lane_id=fact.lane, key=fact.call)
     _change_call(fact, retries=fact.retry, abandoned_tokens=call.abandoned_tokens + fact.abandoned_tokens)
-
-
-def _grade_draft(fact: events.DraftGraded) -> None:
-    _change_call(fact, ruling=fact.ruling)
 
 
 def _give_answer(fact: events.AnswerGiven) -> None:
@@ -215,12 +246,9 @@ def _cancel_lane(fact: events.LaneCancelled) -> None:
 
 
 _PROJECTIONS: dict[type[events.EventBase], Callable[[Any], None]] = {
-    events.CallStarted: _start_call,
     events.CallRestarted: _restart_call,
-    events.CallFinished: _finish_call,
     events.CallFailed: _fail_call,
     events.CallCancelled: _cancel_call,
-    events.DraftGraded: _grade_draft,
     events.AnswerGiven: _give_answer,
     events.VerdictReached: _reach_verdict,
     events.LaneFinished: _finish_lane,

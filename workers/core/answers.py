@@ -87,7 +87,8 @@ def _last_box(text: str) -> str | None:
 def _boxes(text: str) -> Iterator[tuple[int, int]]:
     """Yield start and end of what every complete box holds, in one pass; small models forget the backslash."""
     open_braces: list[tuple[int, bool]] = []
-    for brace in _BRACES.finditer(text) if "box" in text else ():
+    begin = text.find("box")  # braces before it cannot change what a later one holds
+    for brace in _BRACES.finditer(text, begin) if begin >= 0 else ():
         if brace[0] == "{":
             before = text[max(0, brace.start() - 8) : brace.start()].rstrip()
             open_braces.append((brace.end(), before.endswith(("boxed", "fbox"))))

@@ -38,7 +38,7 @@ async def form_blocs(drafts: Sequence[Reply], equal: Equal) -> list[Bloc]:
         if draft.answer is None:
             continue
         for position, bloc in enumerate(blocs):
-            if await equal(bloc.answer, draft.answer):
+            if bloc.answer == draft.answer or await equal(bloc.answer, draft.answer):
                 blocs[position] = Bloc(bloc.answer, (*bloc.drafts, draft))
                 break
         else:
