@@ -6,7 +6,7 @@ line, `Verdict: …`; what cannot be read there is unknown, which is neither 0 n
 """
 
 import re
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Sequence
 from statistics import fmean
 from typing import Any, NamedTuple
 
@@ -55,6 +55,19 @@ _REMARK = re.compile(r"\([^()]*\)|\\boxed\{|\bsolution\b", re.I)
 _DRESS = " \t*_`$.[]{}"
 
 
+class Verdicts(NamedTuple):
+    """What judges say of single drafts."""
+
+    values: dict[str, list[float]]
+    """By the draft's key, from 0 to 1; a draft without a readable verdict is left out."""
+    judges: list[Reply]
+
+    @property
+    def scores(self) -> dict[str, float]:
+        """Return the mean verdict by draft."""
+        return {key: fmean(values) for key, values in self.values.items()}
+
+
 class Match(NamedTuple):
     """Two drafts to be compared."""
 
@@ -69,13 +82,20 @@ class Count(NamedTuple):
     other: int
 
 
+class Comparison(NamedTuple):
+    """What judges say of pairs."""
+
+    counts: list[Count]
+    """In the order of the matches."""
+    judges: list[Reply]
+
+
 async def ask_for_verdicts(  # noqa: PLR0913  # keywords only
     lane: LiveLane, template: str, *, question: str, drafts: Sequence[Reply], times: int, most: int
-) -> dict[str, list[float]]:
-    """Let each draft be judged `times` times, all at once, and return the readable verdicts by the draft's key.
+) -> Verdicts:
+    """Let each draft be judged `times` times, all at once; in the prompt, verdicts go from 0 to `most`.
 
-    Verdicts are from 0 to `most` in the prompt, from 0 to 1 here; a draft without any is left out. One that is judged
-    once is judged at temperature 0. A judge that fails gives no verdict.
+    One that is judged once is judged at temperature 0. A judge that fails gives no verdict.
     """
     prompts = [fill(template, question=question, solution=quote(lane, [show_solution(draft)])) for draft in drafts]
     temperature = 0 if times == 1 else None
@@ -84,35 +104,43 @@ async def ask_for_verdicts(  # noqa: PLR0913  # keywords only
         for prompt, draft in zip(prompts, drafts, strict=True)
         for _ in range(times)
     ]
-    given = await lane.gather(calls)
-    say_unread(lane, sum(value is None for value in given), len(given))
-    verdicts = {draft.key: given[place * times : (place + 1) * times] for place, draft in enumerate(drafts)}
-    read = {key: [value for value in values if value is not None] for key, values in verdicts.items()}
-    return {key: values for key, values in read.items() if values}
+    heard = await lane.gather(calls)
+    say_unread(lane, sum(value is None for _, value in heard), len(heard))
+    values: dict[str, list[float]] = {}
+    for place, (_, value) in enumerate(heard):
+        if value is not None:
+            values.setdefault(drafts[place // times].key, []).append(value)
+    return Verdicts(values, [judge for judge, _ in heard if judge])
 
 
-def average(verdicts: Mapping[str, Sequence[float]]) -> dict[str, float]:
-    """Return the mean verdict by draft."""
-    return {key: fmean(values) for key, values in verdicts.items()}
+async def compare(  # noqa: PLR0913  # keywords only
+    lane: LiveLane,
+    template: str,
+    *,
+    question: str,
+    matches: Sequence[Match],
+    times: int,
+    waited: Sequence[Reply] = (),
+) -> Comparison:
+    """Let each match be judged `times` times, all at once; who stands first changes from one judge to the next.
 
-
-async def compare(lane: LiveLane, question: str, matches: Sequence[Match], *, times: int) -> list[Count]:
-    """Let each match be judged `times` times, all at once; who stands first changes from one judge to the next."""
+    `waited` are the calls that had to end before these matches were known.
+    """
     calls = []
     for match in matches:
         turn = lane.random.random() < 0.5
         for number in range(times):
             shown = match[::-1] if turn ^ (number % 2) else match
             solutions = quote(lane, [show_solution(draft) for draft in shown])
-            prompt = fill(COMPARE, question=question, solutions=solutions)
-            calls.append(_prefer(lane.ask(prompt, role="compare", after=shown), shown))
-    preferred = await lane.gather(calls)
-    say_unread(lane, sum(choice is None for choice in preferred), len(preferred))
+            prompt = fill(template, question=question, solutions=solutions)
+            calls.append(_prefer(lane.ask(prompt, role="compare", after=(*shown, *waited)), shown))
+    heard = await lane.gather(calls)
+    say_unread(lane, sum(key is None for _, key in heard), len(heard))
     counts = []
     for place, match in enumerate(matches):
-        keys = preferred[place * times : (place + 1) * times]
+        keys = [key for _, key in heard[place * times : (place + 1) * times]]
         counts.append(Count(keys.count(match.one.key), keys.count(match.other.key)))
-    return counts
+    return Comparison(counts, [judge for judge, _ in heard if judge])
 
 
 def quote(lane: LiveLane, texts: Sequence[str]) -> str:
@@ -151,23 +179,25 @@ def say_unread(lane: LiveLane, unread: int, of: int) -> None:
         lane.note(f"{unread} of {of} verdicts could not be read; they count for nothing.")
 
 
-async def _judge(lane: LiveLane, call: Coroutine[Any, Any, Reply], draft: Reply, most: int) -> float | None:
-    """Return one judge's verdict on a draft, and show it as soon as it is there."""
-    reply = await attempt(call)
-    verdict = read_verdict(reply, most=most) if reply else None
-    if reply is None or verdict is None:
-        return None
-    lane.score(draft, verdict / most, by=reply.key)
-    return verdict / most
+async def _judge(
+    lane: LiveLane, call: Coroutine[Any, Any, Reply], draft: Reply, most: int
+) -> tuple[Reply | None, float | None]:
+    """Return one judge and its verdict on a draft, which is shown as soon as it is there."""
+    judge = await attempt(call)
+    verdict = read_verdict(judge, most=most) if judge else None
+    if judge is None or verdict is None:
+        return judge, None
+    lane.score(draft, verdict / most, by=judge.key)
+    return judge, verdict / most
 
 
-async def _prefer(call: Coroutine[Any, Any, Reply], shown: Sequence[Reply]) -> str | None:
-    """Return the key of the draft that one judge prefers; empty when it cannot tell."""
-    reply = await attempt(call)
-    verdict = read_verdict(reply, most=2) if reply else None
+async def _prefer(call: Coroutine[Any, Any, Reply], shown: Sequence[Reply]) -> tuple[Reply | None, str | None]:
+    """Return one judge and the key of the draft that it prefers; an empty key when it cannot tell."""
+    judge = await attempt(call)
+    verdict = read_verdict(judge, most=2) if judge else None
     if verdict not in (0, 1, 2):
-        return None
-    return shown[int(verdict) - 1].key if verdict else ""
+        return judge, None
+    return judge, shown[int(verdict) - 1].key if verdict else ""
 
 
 async def attempt(call: Coroutine[Any, Any, Reply]) -> Reply | None:

@@ -29,7 +29,7 @@ from workers.core.lane import LiveLane
 from workers.core.prompts import fill
 from workers.core.strategy import Example, StrategyParams, strategy
 from workers.core.values import Answer, Problem
-from workers.strategies._judging import SCORE, ask_for_verdicts, average
+from workers.strategies._judging import SCORE, ask_for_verdicts
 from workers.strategies._prompts import DRAFT
 from workers.strategies._votes import Ballot, find_best, find_heaviest
 
@@ -92,7 +92,7 @@ async def best_of_n(problem: Problem, lane: LiveLane, params: Params) -> Answer:
         verdicts = await ask_for_verdicts(
             lane, SCORE, question=problem.question, drafts=ballot.voters, times=params.judges, most=10
         )
-    return _choose(ballot, average(verdicts), params.selector)
+    return _choose(ballot, verdicts.scores, params.selector)
 
 
 def _choose(ballot: Ballot, scores: Mapping[str, float], selector: Selector) -> Answer:

@@ -30,7 +30,7 @@ from workers.core.lane import LiveLane
 from workers.core.prompts import fill
 from workers.core.strategy import Example, StrategyParams, strategy
 from workers.core.values import Answer, Problem
-from workers.strategies._judging import VERIFY, ask_for_verdicts, average
+from workers.strategies._judging import VERIFY, Verdicts, ask_for_verdicts
 from workers.strategies._prompts import DRAFT
 from workers.strategies._votes import Ballot, Bloc, find_best
 
@@ -107,22 +107,23 @@ async def pessimistic_verification(problem: Problem, lane: LiveLane, params: Par
             lane, VERIFY, question=problem.question, drafts=ballot.voters, times=params.verdicts, most=1
         )
     if params.all_agree:
-        verdicts = {key: [min(values)] * len(values) for key, values in verdicts.items()}
+        values = {key: [min(values)] * len(values) for key, values in verdicts.values.items()}
+        verdicts = verdicts._replace(values=values)
     return _choose(ballot, verdicts, params)
 
 
-def _choose(ballot: Ballot, verdicts: Mapping[str, Sequence[float]], params: Params) -> Answer:
-    total = sum(map(len, verdicts.values()))
+def _choose(ballot: Ballot, verdicts: Verdicts, params: Params) -> Answer:
+    total = sum(map(len, verdicts.values.values()))
     values = [
-        value_arm(_gather(bloc, verdicts), total, caution=params.caution, penalty=params.penalty)
+        value_arm(_gather(bloc, verdicts.values), total, caution=params.caution, penalty=params.penalty)
         for bloc in ballot.blocs
     ]
     known = [(value, bloc) for value, bloc in zip(values, ballot.blocs, strict=True) if value is not None]
     if not known:
         return ballot.winner()
     value, bloc = max(known, key=lambda pair: (round(pair[0], 9), len(pair[1].drafts)))
-    best = find_best(bloc.drafts, average(verdicts)) or bloc.drafts[0]
-    return Answer.from_reply(best, f"{fmean(_gather(bloc, verdicts)):.0%} verified, {value:.2f} with caution")
+    best = find_best(bloc.drafts, verdicts.scores) or bloc.drafts[0]
+    return Answer.from_reply(best, f"{fmean(_gather(bloc, verdicts.values)):.0%} verified, {value:.2f} with caution")
 
 
 def _gather(bloc: Bloc, verdicts: Mapping[str, Sequence[float]]) -> list[float]:

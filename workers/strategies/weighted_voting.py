@@ -27,7 +27,7 @@ from workers.core.lane import LiveLane
 from workers.core.prompts import fill
 from workers.core.strategy import Example, StrategyParams, strategy
 from workers.core.values import Answer, Problem
-from workers.strategies._judging import SCORE, VERIFY, ask_for_verdicts, average
+from workers.strategies._judging import SCORE, VERIFY, ask_for_verdicts
 from workers.strategies._prompts import DRAFT
 from workers.strategies._votes import Ballot, find_best, find_heaviest
 
@@ -86,7 +86,7 @@ async def weighted_voting(problem: Problem, lane: LiveLane, params: Params) -> A
         verdicts = await ask_for_verdicts(
             lane, template, question=problem.question, drafts=ballot.voters, times=params.judges, most=most
         )
-    weights = average(verdicts)
+    weights = verdicts.scores
     chosen = find_heaviest(ballot.blocs, weights)
     if chosen is None or not weights:
         return ballot.winner()

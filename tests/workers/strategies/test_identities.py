@@ -1,7 +1,7 @@
 """Strategies that are the same at some settings make the same calls, and estimates equal the formulas."""
 
 import random
-from math import ceil
+from math import ceil, comb
 from typing import Any
 
 import pytest
@@ -24,6 +24,7 @@ BON = catalog()["best_of_n"]
 WEIGHTED = catalog()["weighted_voting"]
 BOINF = catalog()["best_of_infinity"]
 PV = catalog()["pessimistic_verification"]
+SSS = catalog()["sample_scrutinize"]
 
 
 def calls_of(played: Played) -> list[tuple[str, str, tuple[str, ...], int, int]]:
@@ -42,6 +43,7 @@ def calls_of(played: Played) -> list[tuple[str, str, tuple[str, ...], int, int]]
         pytest.param(WEIGHTED, {"drafts": 1}, id="one weighted vote"),
         pytest.param(BOINF, {"most_drafts": 1}, id="a vote that ends at once"),
         pytest.param(PV, {"drafts": 1}, id="one verified draft"),
+        pytest.param(SSS, {"drafts": 1}, id="one scrutinized draft"),
     ],
 )
 async def test_the_smallest_case_is_direct(strategy: Any, params: dict[str, Any]):
@@ -257,3 +259,15 @@ async def test_pessimistic_verification_costs_its_verdicts(drafts: int, verdicts
     cost = await estimate(PV, drafts=drafts, verdicts=verdicts)
 
     assert (cost.calls, cost.depth) == (drafts + drafts * verdicts, 2)
+
+
+@given(drafts=st.integers(2, 9), verdicts=st.integers(1, 4), comparisons=st.integers(1, 4), rivals=st.integers(1, 5))
+@settings(max_examples=15)
+async def test_scrutinizing_costs_its_verdicts_and_its_comparisons(
+    drafts: int, verdicts: int, comparisons: int, rivals: int
+):
+    cost = await estimate(SSS, drafts=drafts, verdicts=verdicts, comparisons=comparisons, rivals=rivals)
+
+    met = min(drafts, rivals)  # drafts give seven answers in turn, and all verdicts are the same
+    assert cost.calls == drafts + drafts * verdicts + comb(met, 2) * comparisons
+    assert cost.depth == (3 if met > 1 else 2)

@@ -14,12 +14,13 @@ from workers.core.lane import LiveLane
 from workers.core.values import Reply, Usage
 from workers.strategies import catalog
 from workers.strategies._judging import (
+    COMPARE,
     SCORE,
     VERIFY,
     Count,
     Match,
+    Verdicts,
     ask_for_verdicts,
-    average,
     compare,
     quote,
     read_verdict,
@@ -187,8 +188,8 @@ async def test_verdicts_are_kept_by_draft_and_shown_with_their_judge(arrival: in
 
     verdicts = await judge(acting.lane, draft(1), draft(2), times=2)
 
-    assert verdicts == {"draft-1": [1.0, 0.6], "draft-2": [0.3, 0.1]}
-    assert average(verdicts) == {"draft-1": 0.8, "draft-2": 0.2}
+    assert verdicts.values == {"draft-1": [1.0, 0.6], "draft-2": [0.3, 0.1]}
+    assert verdicts.scores == {"draft-1": 0.8, "draft-2": 0.2}
     scored = {e.by: (e.call, e.value) for e in acting.events if isinstance(e, CandidateScored)}
     assert scored == {
         "judge-1": ("draft-1", 1.0), "judge-2": ("draft-1", 0.6),
@@ -203,7 +204,7 @@ async def test_what_cannot_be_read_or_fails_is_unknown():
 
     verdicts = await judge(acting.lane, draft(1), draft(2), draft(3), times=2, template=VERIFY, most=1)
 
-    assert verdicts == {"draft-1": [1.0]}
+    assert verdicts.values == {"draft-1": [1.0]}
     notes = [event.text for event in acting.events if isinstance(event, NoteTaken)]
     assert notes == ["5 of 6 verdicts could not be read; they count for nothing."]
 
@@ -211,13 +212,13 @@ async def test_what_cannot_be_read_or_fails_is_unknown():
 async def test_thinking_of_a_judge_is_no_verdict():
     acting = stage(judge=["<think>Verdict: 10</think>\nVerdict: 2"], wrap=ThinkingModel)
 
-    assert await judge(acting.lane, draft(1)) == {"draft-1": [0.2]}
+    assert (await judge(acting.lane, draft(1))).values == {"draft-1": [0.2]}
 
 
 async def test_nothing_to_judge_asks_nobody():
     acting = stage()
 
-    assert await judge(acting.lane) == {}
+    assert await judge(acting.lane) == Verdicts({}, [])
     assert acting.model.asked == []
 
 
@@ -229,7 +230,9 @@ async def test_nothing_to_judge_asks_nobody():
 async def test_who_stands_first_changes_from_judge_to_judge(seed: int, times: int, most: int):
     acting = stage(compare=Endless(lambda n: "Verdict: 1"), seed=seed)
 
-    [count] = await compare(acting.lane, QUESTION, [Match(draft(1), draft(2))], times=times)
+    [count] = (
+        await compare(acting.lane, COMPARE, question=QUESTION, matches=[Match(draft(1), draft(2))], times=times)
+    ).counts
 
     assert sum(count) == times
     assert max(count) == most  # a judge that always takes the first helps neither, or as good as neither
@@ -239,7 +242,11 @@ async def test_who_stands_first_is_a_matter_of_chance():
     firsts = set()
     for seed in range(20):
         acting = stage(compare=["Verdict: 1"], seed=seed)
-        firsts |= {*await compare(acting.lane, QUESTION, [Match(draft(1), draft(2))], times=1)}
+        firsts |= {
+            *(
+                await compare(acting.lane, COMPARE, question=QUESTION, matches=[Match(draft(1), draft(2))], times=1)
+            ).counts
+        }
 
     assert firsts == {Count(1, 0), Count(0, 1)}
 
@@ -252,7 +259,7 @@ async def test_votes_go_to_the_draft_whatever_its_place():
     acting = stage(wrap=lambda scripted: ReadingJudge(scripted, prefer_the_second_draft))
     matches = [Match(draft(1), draft(2)), Match(draft(2), draft(3)), Match(draft(3), draft(1))]
 
-    counts = await compare(acting.lane, QUESTION, matches, times=3)
+    counts = (await compare(acting.lane, COMPARE, question=QUESTION, matches=matches, times=3)).counts
 
     assert counts == [Count(0, 3), Count(3, 0), Count(0, 0)]
 
@@ -260,6 +267,9 @@ async def test_votes_go_to_the_draft_whatever_its_place():
 async def test_a_judge_that_cannot_tell_or_be_read_prefers_nobody():
     acting = stage(compare=["Verdict: 0", "Both.", "Verdict: 3", "x"], faults={"compare-4": CUT})
 
-    assert await compare(acting.lane, QUESTION, [Match(draft(1), draft(2))], times=4) == [Count(0, 0)]
+    heard = await compare(acting.lane, COMPARE, question=QUESTION, matches=[Match(draft(1), draft(2))], times=4)
+
+    assert heard.counts == [Count(0, 0)]
+    assert [judge.key for judge in heard.judges] == ["compare-1", "compare-2", "compare-3"]
     notes = [event.text for event in acting.events if isinstance(event, NoteTaken)]
     assert notes == ["3 of 4 verdicts could not be read; they count for nothing."]
