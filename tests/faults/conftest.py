@@ -9,6 +9,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from tests.faults import report
 from tests.faults.recorder import Recorder
 from tests.faults.stack import Stack, running_stack
 
@@ -38,3 +39,4 @@ async def recorder(stack: Stack) -> AsyncIterator[Recorder]:
         recorder = Recorder(stack, session)
         yield recorder
         await recorder.leave()
+        report.keep(recorder.told)

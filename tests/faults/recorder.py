@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import secrets
 import time
 from collections import Counter
 from typing import Any
@@ -10,7 +11,8 @@ import aiohttp
 import psycopg
 from redis import Redis
 
-from tests.faults import history as told
+from tests.faults import history as reading
+from tests.faults import report
 from tests.faults.checker import find_wrongs
 from tests.faults.history import History, Log, Sample, Seen
 from tests.faults.reducing import ENDED
@@ -33,6 +35,7 @@ class Recorder:
         self.answers = Counter[int]()
         """HTTP answers by status; 0: none came."""
         self.viewers: list[Viewer] = []
+        self.told: list[dict[str, Any]] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._memory = {web.name: (web.lives, web.memory()) for web in stack.webs if web.is_alive}
 
@@ -41,7 +44,7 @@ class Recorder:
         body = {
             "problem": {"question": "What is 6 times 7?", "answer": "42", "grader": "number"},
             "recipes": [{"strategy": recipe} if isinstance(recipe, str) else recipe for recipe in recipes],
-            "seed": self.chance.randrange(2**31),
+            "seed": secrets.randbelow(2**31),  # calls are known by their seeds: no two runs may share any
             **({"budget": budget} if budget else {}),
         }
         answer = await self.ask("api/v1/runs", body, web=web)
@@ -93,19 +96,15 @@ class Recorder:
         sql = "SELECT count(*) FROM runs_call JOIN runs_lane ON runs_lane.id = lane_id WHERE run_id = %s"
         await self.until(lambda: self.count(sql, run_id) >= calls, f"{run_id} has {calls} calls")
 
-    async def until_resumed(self, run_id: str, *, within: float) -> float:
-        """Wait until every lane of the run that has not ended is claimed anew; return the seconds it took."""
-        then = dict(
-            self.stack.query("SELECT id, fence FROM runs_lane WHERE run_id = %s AND status = 'running'", run_id)
-        )
+    async def until_claimed_anew(self, fences: dict[int, int], *, within: float) -> float:
+        """Wait until each of these lanes, held with these fences, has a new owner or has ended; return the seconds."""
+        sql = "SELECT id, fence, status FROM runs_lane WHERE id = ANY(%s)"
 
-        def is_resumed() -> bool:
-            now = self.stack.query("SELECT id, fence, status FROM runs_lane WHERE run_id = %s", run_id)
-            return all(
-                status in ENDED or (status == "running" and fence > then.get(lane, 0)) for lane, fence, status in now
-            )
+        def are_claimed() -> bool:
+            now = self.stack.query(sql, list(fences))
+            return all(status in ENDED or (status == "running" and fence > fences[lane]) for lane, fence, status in now)
 
-        return await self.until(is_resumed, f"every lane of {run_id} is claimed anew", within=within)
+        return await self.until(are_claimed, f"lanes {sorted(fences)} are claimed anew", within=within)
 
     async def until_ended(self, *, within: float = 90) -> float:
         """Wait until every accepted run has ended; return the seconds it took."""
@@ -138,10 +137,10 @@ class Recorder:
 
     def _read(self, permalinks: dict[str, list[dict[str, Any]]], open_streams: int) -> History:
         with self.stack.connect() as connection:
-            rows = told.read_rows(connection, list(self.accepted))
+            rows = reading.read_rows(connection, list(self.accepted))
         with Redis.from_url(self.stack.redis_url) as redis:
-            logs: dict[str, Log] = {run_id: told.read_log(redis, run_id) for run_id in self.accepted}
-            keys = told.read_keys(redis)
+            logs: dict[str, Log] = {run_id: reading.read_log(redis, run_id) for run_id in self.accepted}
+            keys = reading.read_keys(redis)
         return History(
             accepted=self.accepted,
             viewers=[
@@ -149,7 +148,7 @@ class Recorder:
                      frozenset(viewer.foreign))
                 for viewer in self.viewers
             ],
-            asked=told.read_asked(self.stack.record, {call.seed for call in rows["calls"]}),
+            asked=reading.read_asked(self.stack.record, {call.seed for call in rows["calls"]}),
             **rows, logs=logs, permalinks=permalinks, keys=keys, open_streams=open_streams,
             samples=self._weigh(),
         )  # fmt: skip
@@ -163,14 +162,21 @@ class Recorder:
             if web.name in self._memory and web.lives == self._memory[web.name][0] and web.is_alive
         ]
 
-    async def judge(self) -> History:
-        """Collect, and have the checker look at everything."""
+    async def judge(self, fault: str, how: str, injected: int = 1, resumed: float | None = None) -> History:
+        """Collect, have the checker look at everything, and keep a line for the table of docs/reliability.md."""
         history = await self.collect()
         wrongs = find_wrongs(history)
         assert not wrongs, "\n".join(wrongs[:40])
+        self.told.append(report.line(fault, how, injected, resumed, history))
         return history
 
     async def leave(self) -> None:
+        """Stop what still runs, however the test ended."""
+        sql = "SELECT id FROM runs_run WHERE ended_at IS NULL"
+        await self.stack.restore()
+        for (run_id,) in self.stack.query(sql):
+            await self.ask(f"api/v1/runs/{run_id}/cancel", {})
+        await self.until(lambda: not self.stack.query(sql), "stopped runs have ended", within=60)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -23,6 +23,8 @@ from webapp.local import parts, postgres, redis, site
 from webapp.local.parts import Part, PartError, Process
 
 ROOT = Path(__file__).parents[2]
+INSIDE = Path(__file__).parent / "inside"
+"""What workers find on their path, besides the site."""
 AUDIT = (Path(__file__).parent / "audit.sql").read_text()
 
 
@@ -86,6 +88,10 @@ class Member:
         self._signal_all(signal.SIGCONT)
         self.is_halted = False
 
+    def stall(self) -> None:
+        """Hold a worker's interpreter for 20 s, as code does that never lets go of it; see `inside/`."""
+        os.kill(self._current.pid, signal.SIGUSR2)
+
     async def terminate(self, *, within_seconds: float = 30) -> float:
         """Ask it to stop, as a deploy does; return how many seconds it took."""
         began = time.monotonic()
@@ -135,10 +141,7 @@ class Stack:
             )
             for n, port in enumerate(ports, 1)
         ]
-        self.workers = [
-            self._member(f"worker-{n}", lambda env: site.worker("runs", threads=threads, environment=env))
-            for n in range(1, workers + 1)
-        ]
+        self.workers = [self._worker(f"worker-{n}", threads) for n in range(1, workers + 1)]
 
     @property
     def engines(self) -> list[Member]:
@@ -154,6 +157,10 @@ class Stack:
 
     def _member(self, name: str, make: Any, port: int = 8000) -> Member:
         return Member(replace(make(self.environment(name, port)), name=name), self.folder)
+
+    def _worker(self, name: str, threads: int) -> Member:
+        part = site.worker("runs", threads=threads, environment=self.environment(name), name=name)
+        return Member(replace(part, environment={**part.environment, "PYTHONPATH": f"{ROOT}:{INSIDE}"}), self.folder)
 
     def _model_part(self, port: int) -> Part:
         command = (sys.executable, "-m", "tests.model_server", "--port", str(port), "--probability", "0.7")
@@ -203,6 +210,31 @@ class Stack:
         for member in (*self.workers, *self.webs):
             await member.start()
 
+    @property
+    def broker_url(self) -> str:
+        return self.redis_url.replace("unix://", "redis+socket://").replace("?db=", "?virtual_host=")
+
+    def held(self) -> dict[int, int]:
+        """Return the fences of all lanes that some worker holds."""
+        return dict(self.query("SELECT id, fence FROM runs_lane WHERE status = 'running'"))
+
+    def held_by(self, worker: Member) -> dict[int, int]:
+        """Return the fences of the lanes that this worker holds."""
+        return {lane: fence for lane, fence in self.held().items() if self.owner(lane) is worker}
+
+    def has_ended(self, lane_id: int) -> bool:
+        return bool(self.query("SELECT 1 FROM runs_lane WHERE id = %s AND ended_at IS NOT NULL", lane_id))
+
+    def seconds_between_owners(self, fences: dict[int, int]) -> list[float]:
+        """Return for how long each of these lanes waited, from its owner's letting go to the next one's claim."""
+        sql = """
+            SELECT extract(epoch FROM next.at - gone.at)::float8
+            FROM audit AS gone JOIN audit AS next ON next.lane = gone.lane
+            WHERE gone.lane = ANY(%s) AND gone.what = 'status' AND gone.status = 'queued' AND next.what = 'claim'
+            AND next.id = (SELECT min(id) FROM audit WHERE lane = gone.lane AND what = 'claim' AND id > gone.id)
+        """
+        return [seconds for (seconds,) in self.query(sql, list(fences))]
+
     def owner(self, lane_id: int) -> Member:
         """Return the worker that claimed the lane last."""
         [(name,)] = self.query(
@@ -223,7 +255,7 @@ class Stack:
 
 
 @contextmanager
-def running_stack(folder: Path, *, webs: int = 2, workers: int = 3, threads: int = 8) -> Iterator[Stack]:
+def running_stack(folder: Path, *, webs: int = 2, workers: int = 3, threads: int = 32) -> Iterator[Stack]:
     """Run a site for the length of a `with`; nothing of it is left, however the block ends."""
     with ExitStack() as exits:
         sockets = exits.enter_context(parts.private_folder())

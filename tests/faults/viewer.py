@@ -53,6 +53,10 @@ class Viewer:
             longest = min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2 ** (self._tries - 1))
             await asyncio.sleep(longest * (0.5 + self.chance.random() / 2))
 
+    def has_heard_since(self, moment: float) -> bool:
+        """Say whether something came over a live socket after that moment, or there is nothing left to hear."""
+        return self.is_over or any(step["kind"] == "frame" and step["at"] > moment for step in self.steps[-20:])
+
     def cut(self) -> None:
         """Lose the connection without a word, as when a train enters a tunnel."""
         connection = self._socket and self._socket._response.connection
