@@ -3,6 +3,7 @@
 A plain `pytest` runs `quick/` only; `pytest tests/faults` (`make faults`) runs `whole/` too.
 """
 
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -20,9 +21,11 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 @pytest.fixture(scope="session")
-def site_of_many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with running_stack(tmp_path_factory.mktemp("faults")) as stack:
-        yield stack
+def site_of_many() -> Iterator[Stack]:
+    # not pytest's own folder: each session closes its parent to others, and PostgreSQL may run as another user
+    with tempfile.TemporaryDirectory(prefix="retort-faults-", ignore_cleanup_errors=True) as folder:
+        with running_stack(Path(folder)) as stack:
+            yield stack
 
 
 @pytest.fixture

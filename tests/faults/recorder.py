@@ -35,25 +35,34 @@ class Recorder:
         self.answers = Counter[int]()
         """HTTP answers by status; 0: none came."""
         self.viewers: list[Viewer] = []
+        self.other_sockets = 0
+        """Opened beside the viewers."""
         self.told: list[dict[str, Any]] = []
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks: dict[Viewer, asyncio.Task[None]] = {}
         self._memory = {web.name: (web.lives, web.memory()) for web in stack.webs if web.is_alive}
 
-    async def start(self, *recipes: str | dict[str, Any], web: str = "", budget: dict[str, int] | None = None) -> str:
+    async def start(self, *recipes: str | dict[str, Any], question: str = "What is 6 times 7?") -> str:
         """Start a run through any web; return its id. Raises aiohttp.ClientError when it was not accepted."""
         body = {
-            "problem": {"question": "What is 6 times 7?", "answer": "42", "grader": "number"},
+            "problem": {"question": question, "answer": "42", "grader": "number"},
             "recipes": [{"strategy": recipe} if isinstance(recipe, str) else recipe for recipe in recipes],
             "seed": secrets.randbelow(2**31),  # calls are known by their seeds: no two runs may share any
-            **({"budget": budget} if budget else {}),
         }
-        answer = await self.ask("api/v1/runs", body, web=web)
+        answer = await self.ask("api/v1/runs", body)
         self.accepted[answer["id"]] = [lane["id"] for lane in answer["lanes"]]
         return str(answer["id"])
 
-    async def ask(self, path: str, body: Any = None, *, web: str = "") -> Any:
-        """Ask the JSON interface of a web; count the answer."""
-        method, address = "GET" if body is None else "POST", web or self.chance.choice(self.stack.addresses)
+    async def try_to_start(self, *recipes: str | dict[str, Any]) -> int:
+        """Start a run if that can be; return the status of the answer."""
+        try:
+            await self.start(*recipes)
+        except aiohttp.ClientResponseError as error:
+            return error.status
+        return 201
+
+    async def ask(self, path: str, body: Any = None) -> Any:
+        """Ask the JSON interface of any web; count the answer."""
+        method, address = "GET" if body is None else "POST", self.chance.choice(self.stack.addresses)
         timeout = aiohttp.ClientTimeout(total=30)
         try:
             async with self.session.request(method, address + path, json=body, timeout=timeout) as answer:
@@ -73,8 +82,20 @@ class Recorder:
             for n in range(count)
         ]
         self.viewers += fresh
-        self._tasks += [asyncio.create_task(viewer.follow(self.session)) for viewer in fresh]
+        self._tasks |= {viewer: asyncio.create_task(viewer.follow(self.session)) for viewer in fresh}
         return fresh
+
+    def unwatch(self, viewers: list[Viewer]) -> None:
+        """Let viewers go away, in the middle of whatever they do."""
+        for viewer in viewers:
+            self._tasks.pop(viewer).cancel()
+            self.viewers.remove(viewer)
+
+    async def until_told(self, count: int, *, within: float) -> None:
+        """Wait until so many viewers have heard anything over a socket or a snapshot."""
+        await self.until(
+            lambda: sum(bool(viewer.steps) for viewer in self.viewers) >= count, f"{count} viewers watch", within=within
+        )
 
     async def until(self, condition: Any, what: str, *, within: float = 30) -> float:
         """Wait until `condition()`, asked in a thread, is true; return the seconds it took."""
@@ -115,7 +136,7 @@ class Recorder:
         """Bring everything back to life, let the viewers hear the end, and return the record."""
         await self.stack.restore()
         if self._tasks:
-            await asyncio.wait(self._tasks, timeout=within)
+            await asyncio.wait(self._tasks.values(), timeout=within)
         permalinks = {run_id: (await self._page(run_id))["events"] for run_id in self.accepted}
         open_streams = await self._count_open_streams()
         return await asyncio.to_thread(self._read, permalinks, open_streams)
@@ -155,7 +176,7 @@ class Recorder:
 
     def _weigh(self) -> list[Sample]:
         """Weigh the webs that have lived all the while."""
-        most = RSS_SLACK + len(self.viewers) * RSS_PER_SOCKET
+        most = RSS_SLACK + (len(self.viewers) + self.other_sockets) * RSS_PER_SOCKET
         return [
             Sample(web.name, web.memory(), self._memory[web.name][1] + most)
             for web in self.stack.webs
@@ -177,6 +198,6 @@ class Recorder:
         for (run_id,) in self.stack.query(sql):
             await self.ask(f"api/v1/runs/{run_id}/cancel", {})
         await self.until(lambda: not self.stack.query(sql), "stopped runs have ended", within=60)
-        for task in self._tasks:
+        for task in self._tasks.values():
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)

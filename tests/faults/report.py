@@ -11,7 +11,7 @@ from typing import Any
 from tests.faults.history import History
 
 ROOT = Path(__file__).parents[2]
-LINES = ROOT / "test-results" / "faults.jsonl"
+LINES = ROOT / "var" / "faults.jsonl"
 PAGE = ROOT / "docs" / "reliability.md"
 BEGIN, END = "<!-- table: begin -->\n", "<!-- table: end -->\n"
 

@@ -8,8 +8,9 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.parse
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -40,6 +41,10 @@ class Member:
     @property
     def name(self) -> str:
         return self.part.name
+
+    @property
+    def pid(self) -> int:
+        return self._current.pid
 
     @property
     def is_alive(self) -> bool:
@@ -125,7 +130,7 @@ class Stack:
         self._script.write_text("[]")
         self.database_url, self.redis_url = postgres.url(sockets), redis.url(sockets)
         self.postgres = Member(postgres.part(folder / "postgres", sockets), folder)
-        self.redis = Member(redis.part(folder / "redis", sockets), folder)
+        self.redis = Member(_bearing_full_disks(redis.part(folder / "redis", sockets)), folder)
         model_port = free_port()
         self.model_address = f"http://127.0.0.1:{model_port}"
         self.model = Member(self._model_part(model_port), folder)
@@ -235,6 +240,12 @@ class Stack:
         """
         return [seconds for (seconds,) in self.query(sql, list(fences))]
 
+    def sockets_of(self, web: int) -> int:
+        """Return how many connections a web holds at its port."""
+        port = urllib.parse.urlsplit(self.addresses[web]).port
+        connections = psutil.Process(self.webs[web].pid).net_connections("tcp")
+        return sum(one.laddr.port == port and one.status == psutil.CONN_ESTABLISHED for one in connections)
+
     def owner(self, lane_id: int) -> Member:
         """Return the worker that claimed the lane last."""
         [(name,)] = self.query(
@@ -269,6 +280,11 @@ def running_stack(folder: Path, *, webs: int = 2, workers: int = 3, threads: int
         yield stack
 
 
+def _bearing_full_disks(part: Part) -> Part:
+    """Let a write beyond a limit on files fail as on a full disk, rather than end the process by a signal."""
+    return replace(part, command=("sh", "-c", 'trap "" XFSZ; exec "$@"', "sh", *part.command))
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -278,7 +294,3 @@ def free_port() -> int:
 def _listens(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def names(members: Sequence[Member]) -> list[str]:
-    return [member.name for member in members]

@@ -4,6 +4,7 @@ import asyncio
 import random
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import aiohttp
@@ -35,6 +36,7 @@ class Viewer:
         self.is_over = False
         self._cursor, self._epoch, self._tries = -1, "", 0
         self._socket: aiohttp.ClientWebSocketResponse | None = None
+        self._wake = asyncio.Event()
 
     async def follow(self, session: aiohttp.ClientSession) -> None:
         """Follow until the run has ended."""
@@ -51,17 +53,25 @@ class Viewer:
                 return
             self._tries += 1
             longest = min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2 ** (self._tries - 1))
-            await asyncio.sleep(longest * (0.5 + self.chance.random() / 2))
+            self._wake.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), longest * (0.5 + self.chance.random() / 2))
 
     def has_heard_since(self, moment: float) -> bool:
         """Say whether something came over a live socket after that moment, or there is nothing left to hear."""
         return self.is_over or any(step["kind"] == "frame" and step["at"] > moment for step in self.steps[-20:])
 
-    def cut(self) -> None:
-        """Lose the connection without a word, as when a train enters a tunnel."""
+    def cut(self) -> bool:
+        """Lose the connection without a word, as when a train enters a tunnel; say whether there was one."""
         connection = self._socket and self._socket._response.connection
-        if connection and connection.transport:
-            connection.transport.abort()
+        if not connection or not connection.transport:
+            return False
+        connection.transport.abort()
+        return True
+
+    def hurry(self) -> None:
+        """Try again at once, as a browser does that hears that the network is back."""
+        self._wake.set()
 
     async def _fetch_snapshot(self, session: aiohttp.ClientSession, web: str) -> bool:
         timeout = aiohttp.ClientTimeout(total=30)
