@@ -49,7 +49,9 @@ types: .venv/dev.made  ## the browser's event types, from the event classes
 	DEBUG=1 $(PY) manage.py make_types
 
 faults: .venv/dev.made  ## kill, halt and cut off every process in turn; `make test` does the quick ones
+	rm -f var/faults.jsonl
 	HYPOTHESIS_PROFILE=thorough $(PY) -m pytest tests/faults -p no:randomly
+	$(PY) -m tests.faults.report
 
 bench: .venv/dev.made
 	$(PY) -m tests.bench

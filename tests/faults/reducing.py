@@ -107,6 +107,7 @@ class LaneState:
         if call is None or call["state"] == "done" or (call["state"] != "running" and state != "done"):
             return
         call |= {"state": state, "text": event["text"], "thinking": event["thinking"], "end": event}
+        call["retries"] = event.get("retries", call["retries"])
 
     def grade(self, event: Event) -> None:
         if call := self.calls.get(event["call"]):
