@@ -22,7 +22,7 @@ from workers.metrics import REGISTRY
 log = structlog.get_logger(__name__)
 REPORT_SECONDS = 3.0
 KEEP_SECONDS = 15
-_INDEX = "retort:{processes}"
+_INDEX = "retort:{processes}"  # a new shape of reports takes a new name: during an upgrade old and new run side by side
 
 Sample = tuple[str, dict[str, str], float]
 Family = tuple[str, str, str, list[Sample]]

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 from tests.browser.stack import LiveSite, running_site
@@ -13,14 +14,19 @@ from tests.webapp.status.scraping import figures, until
 def test_what_a_worker_counts_is_read_at_the_web_server(model_server: ModelServer, tmp_path: Path):
     with running_site(model_server, tmp_path) as site:
         page = site.start("self_consistency")
+        with urllib.request.urlopen(f"{page}events", timeout=60) as stream:
+            stream.read()  # to the run's end
         until(lambda: site.lanes(page)[0]["status"] == "finished" and _sum(site.address, "retort_tasks_total") >= 1)
 
         kinds = {kind: _sum(site.address, "retort_processes", kind=kind) for kind in ("web", "runs", "suites")}
         pid = site.processes["runs-1"].pid
         healths = [_health(site, "web"), _health(site, "worker", pid=pid), _health(site, "worker", pid=pid + 1)]
+        frames, lags = (_sum(site.address, f"retort_{name}") for name in ("frames_total", "lag_seconds_count"))
         asked = _sum(site.address, "retort_model_requests_total", outcome="stop")
         written = _sum(site.address, "retort_completion_tokens_total")
 
+    assert frames > 0
+    assert lags > 0
     assert kinds == {"web": 1, "runs": 1, "suites": 1}
     assert healths == [0, 0, 1]
     assert asked == len(model_server.log())
