@@ -1,7 +1,9 @@
 """Watching a run in a real browser, on the whole site."""
 
+import json
 import re
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -160,25 +162,49 @@ def _boxes(page: Page) -> Any:
 def test_a_lost_connection_is_told_and_mended(live_site, new_viewer):
     live_site.model_server.script(SLOW)
     address = live_site.start("direct")
-    page = new_viewer(may_complain=["ERR_FAILED", "Failed to load resource"]).page
+    page = new_viewer().page
     sockets: list[WebSocketRoute] = []
+    heard: list[list[dict[str, Any]]] = []
+    is_down = False
 
     def pass_on(socket: WebSocketRoute) -> None:
         sockets.append(socket)
-        socket.connect_to_server()
+        if is_down:
+            socket.close(code=1012)
+        else:
+            heard.append(_pass_on(socket, lambda _: True))
 
     page.route_web_socket(re.compile("/ws/runs/"), pass_on)
     page.goto(address)
     _wait_for_words(page.locator("[data-call]"))
 
-    page.route("**/snapshot*", lambda route: route.abort())
-    sockets[-1].close(code=1012)
+    is_down = True
+    sockets[-1].close(code=4008)
     expect(page.locator("#connection")).to_be_visible(timeout=15_000)
-    page.unroute("**/snapshot*")
+    is_down = False
 
     expect(page.locator("#connection")).to_be_hidden(timeout=30_000)
     _wait_for_end(page)
-    assert len(sockets) > 1
+    before, after = heard
+    assert after[0]["prev"] in [frame["cursor"] for frame in before], "it must go on from where it was"
+    assert not any(frame.get("snapshot") for frame in [*before, *after])
+    assert _texts(page) == _stored(live_site, address)
+
+
+def test_where_no_socket_opens_the_page_takes_the_event_stream(live_site, new_viewer):
+    live_site.model_server.script(SLOW)
+    address = live_site.start("direct", VOTES)
+    page = new_viewer().page
+    streams: list[str] = []
+    page.on("request", lambda request: streams.append(request.url) if "/events" in request.url else None)
+    page.route_web_socket(re.compile("/ws/runs/"), lambda socket: socket.close(code=1006))
+    page.goto(address)
+
+    _wait_for_words(page.locator("[data-call]").first)
+    expect(page.locator("#connection")).to_be_hidden(timeout=15_000)
+    _wait_for_end(page)
+
+    assert len(streams) == 1
     assert _texts(page) == _stored(live_site, address)
 
 
@@ -186,9 +212,10 @@ def test_a_lost_frame_is_noticed_and_mended(live_site, new_viewer):
     live_site.model_server.script(SLOW)
     address = live_site.start("direct")
     page = new_viewer().page
-    snapshots: list[str] = []
-    page.on("request", lambda request: snapshots.append(request.url) if "/snapshot" in request.url else None)
-    page.route_web_socket(re.compile("/ws/runs/"), _drop_third_frame)
+    sockets: list[list[dict[str, Any]]] = []
+    page.route_web_socket(
+        re.compile("/ws/runs/"), lambda socket: sockets.append(_pass_on(socket, lambda number: number != 3))
+    )
     page.goto(address)
     _wait_for_words(page.locator("[data-call]"))
     page.locator("[data-call]").click()
@@ -198,19 +225,21 @@ def test_a_lost_frame_is_noticed_and_mended(live_site, new_viewer):
     shown = page.locator("#sheet-body pre").text_content() or ""
 
     assert SLOW.replies[0].startswith(shown)
-    assert len(snapshots) > 1
+    assert sockets[1][0]["snapshot"], "a hole is mended by a snapshot"
 
 
-def _drop_third_frame(socket: WebSocketRoute) -> None:
-    frames: list[Any] = []
+def _pass_on(socket: WebSocketRoute, is_let_through: Callable[[int], bool]) -> list[dict[str, Any]]:
+    """Let frames through by their number, from 1 on; return what the server has sent."""
+    frames: list[dict[str, Any]] = []
     server = socket.connect_to_server()
 
-    def pass_on(message: Any) -> None:
-        frames.append(message)
-        if len(frames) != 3:
+    def hand_on(message: Any) -> None:
+        frames.append(json.loads(message))
+        if is_let_through(len(frames)):
             socket.send(message)
 
-    server.on_message(pass_on)
+    server.on_message(hand_on)
+    return frames
 
 
 def test_a_lane_that_fails_says_why_and_its_neighbour_goes_on(live_site, new_viewer):

@@ -19,7 +19,7 @@ import { drawTimelines } from "./timeline.js";
 /** @typedef {import("../types/state.d.ts").Snapshot} Snapshot */
 
 const facts = /** @type {RunFacts} */ (JSON.parse(byId("run-facts").textContent ?? ""));
-const { snapshotUrl = "", socketPath = "", callsUrl = "", mathsStyle = "" } = byId("run-script").dataset;
+const { snapshotUrl = "", socketPath = "", eventsUrl = "", callsUrl = "", mathsStyle = "" } = byId("run-script").dataset;
 const laneIds = facts.lanes.map((lane) => lane.id);
 
 const LONGEST_WAIT_FOR_MATHS_MS = 1500;
@@ -118,7 +118,7 @@ function touch(lane, what) {
 bindKeys(controls.keys(sheet, () => grid));
 await drawQuestion();
 followRun(
-  { snapshotUrl, socketPath, query: location.search.slice(1) },
+  { snapshotUrl, socketPath, eventsUrl, query: location.search.slice(1) },
   {
     replace(snapshot) {
       run = newRun(laneIds);

@@ -1,18 +1,20 @@
 // @ts-check
-// The way from the server to the reducer: snapshot first, then frames from its position. A hole or a broken line is
-// never papered over: the state is fetched again, and the page says so meanwhile.
+// The way from the server to the reducer: a snapshot first, then frames from its position. A broken line is taken up
+// where it broke; a hole is never papered over: the server sends the state again. The page says so meanwhile.
+
+import { newPlace } from "./place.js";
 
 /** @typedef {import("../types/state.d.ts").Frame} Frame */
-/** @typedef {import("../types/state.d.ts").Snapshot} Snapshot */
 /**
- * `replace` starts over from a snapshot, `extend` adds events and returns false if they do not join on,
  * `report` tells of the connection: null is well, else how many tries failed and when the next comes.
- * @typedef {{replace: (snapshot: Snapshot) => void, extend: (events: import("../types/events.d.ts").RunEvent[]) => boolean,
- *   report: (trouble: {tries: number, inMs: number} | null) => void, gone: (message: string) => void}} Listener
+ * @typedef {import("./place.js").Reader & {report: (trouble: {tries: number, inMs: number} | null) => void,
+ *   gone: (message: string) => void}} Listener
  */
 
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 15_000;
+const LONGEST_SILENCE_MS = 40_000; // the server sends something every 15 s
+const SOCKETS_TRIED = 3; // so many that never opened: this network lets none through
 const UNKNOWN_RUN = 4404;
 const ENDED = new Set(["finished", "failed", "cancelled"]);
 
@@ -21,67 +23,87 @@ export const waitBefore = (tries, chance) => Math.min(LONGEST_WAIT_MS, FIRST_WAI
 
 /**
  * Follow a run until it has ended.
- * @param {{snapshotUrl: string, socketPath: string, query: string}} address @param {Listener} listener
+ * @param {{snapshotUrl: string, socketPath: string, eventsUrl: string, query: string}} address @param {Listener} listener
  */
 export function followRun(address, listener) {
+  const place = newPlace(listener);
   let tries = 0;
-  let cursor = -1;
-  let epoch = "";
+  let unopened = 0;
+  let hasBegun = false;
   let isOver = false;
+  let isGone = false;
   let wake = () => {};
 
-  /** Fetch the whole state. @returns {Promise<boolean>} whether the run has ended */
+  /** Fetch the whole state; compressed, which a socket is not. */
   async function fetchSnapshot() {
     const url = address.query ? `${address.snapshotUrl}?${address.query}` : address.snapshotUrl;
     const response = await fetch(url, { headers: { Accept: "application/json" }, cache: "no-store" });
-    if (response.status === 404) isOver = true;
+    isGone = response.status === 404;
     if (!response.ok) throw new Error(`The server answered ${response.status}.`);
-    const snapshot = /** @type {Snapshot} */ (await response.json());
-    ({ cursor, epoch } = snapshot);
-    listener.replace(snapshot);
-    return ENDED.has(snapshot.status);
+    const snapshot = await response.json();
+    place.take(snapshot);
+    hasBegun = true;
+    isOver = ENDED.has(snapshot.status);
   }
 
-  /** Read frames until the socket closes or a hole shows. @returns {Promise<number>} the close code */
-  function listen() {
-    const parts = new URLSearchParams(address.query);
-    parts.set("after", String(cursor));
-    parts.set("epoch", epoch);
-    const scheme = location.protocol === "https:" ? "wss:" : "ws:";
-    const socket = new WebSocket(`${scheme}//${location.host}${address.socketPath}?${parts}`);
-    socket.addEventListener("message", (message) => {
-      if (takeFrame(JSON.parse(message.data))) tries = 0;
-      else socket.close(4000, "hole");
-    });
-    socket.addEventListener("open", () => listener.report(null));
-    return new Promise((resolve) => socket.addEventListener("close", (event) => resolve(event.code)));
-  }
-
-  /** @param {Frame} frame @returns {boolean} false when the state must be fetched again */
-  function takeFrame(frame) {
-    if (frame.snapshot) {
-      listener.replace(/** @type {Snapshot} */ (frame));
-      cursor = frame.cursor ?? cursor;
-      epoch = frame.epoch ?? epoch;
-    } else if (frame.events) {
-      if (epoch === "" && cursor === 0) epoch = frame.epoch ?? ""; // we came before the first event of all
-      if (frame.prev !== cursor || (frame.epoch !== undefined && frame.epoch !== epoch)) return false;
-      cursor = frame.cursor ?? cursor;
-      if (!listener.extend(frame.events)) return false;
-    }
+  /** @param {string} text @returns {boolean} whether to go on listening */
+  function take(text) {
+    const frame = /** @type {Frame} */ (JSON.parse(text));
     if (frame.ended) isOver = true;
-    return true;
+    if (!place.take(frame)) return false;
+    tries = 0;
+    return !isOver;
   }
 
-  /** One round: the state, then what follows, until something breaks. */
+  /** Read frames from a socket until it closes or a hole shows. @returns {Promise<number>} the close code */
+  function listenToSocket() {
+    const scheme = location.protocol === "https:" ? "wss:" : "ws:";
+    const socket = new WebSocket(`${scheme}//${location.host}${address.socketPath}?${place.query(address.query)}`);
+    unopened += 1;
+    return new Promise((resolve) => {
+      let silence = 0;
+      const close = (/** @type {number} */ code) => {
+        clearTimeout(silence);
+        socket.close();
+        resolve(code);
+      };
+      const hear = () => {
+        clearTimeout(silence);
+        silence = setTimeout(close, LONGEST_SILENCE_MS, 1006); // it may take minutes until the browser notices
+      };
+      hear();
+      socket.addEventListener("open", () => {
+        unopened = Number.NEGATIVE_INFINITY;
+        listener.report(null);
+      });
+      socket.addEventListener("message", (message) => {
+        hear();
+        if (!take(message.data)) close(1000);
+      });
+      socket.addEventListener("close", (event) => close(event.code));
+    });
+  }
+
+  /** Read the same frames as server-sent events. @returns {Promise<void>} when they end */
+  function listenToEvents() {
+    const source = new EventSource(`${address.eventsUrl}?${place.query(address.query)}`);
+    return new Promise((resolve) => {
+      const close = () => {
+        source.close(); // it would come back by itself, but knows neither holes nor when to wait
+        resolve();
+      };
+      source.addEventListener("open", () => listener.report(null));
+      source.addEventListener("message", (message) => take(message.data) || close());
+      source.addEventListener("error", close);
+    });
+  }
+
+  /** One round: what is missing until something breaks. */
   async function follow() {
-    if (await fetchSnapshot()) {
-      isOver = true;
-      listener.report(null);
-      return;
-    }
-    const code = await listen();
-    if (code === UNKNOWN_RUN) isOver = true;
+    if (!hasBegun) await fetchSnapshot();
+    if (isOver) return listener.report(null);
+    if (unopened >= SOCKETS_TRIED) await listenToEvents();
+    else isGone = (await listenToSocket()) === UNKNOWN_RUN;
   }
 
   async function keepFollowing() {
@@ -89,9 +111,9 @@ export function followRun(address, listener) {
       try {
         await follow();
       } catch (error) {
-        if (isOver) return listener.gone("This run does not exist any more.");
         if (tries > 20) console.warn("Still no connection.", error);
       }
+      if (isGone) return listener.gone("This run is not here any more. Load the page again.");
       if (isOver) return;
       tries += 1;
       const inMs = waitBefore(tries, Math.random());
