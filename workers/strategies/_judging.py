@@ -143,6 +143,21 @@ async def compare(  # noqa: PLR0913  # keywords only
     return Comparison(counts, [judge for judge, _ in heard if judge])
 
 
+async def ask_about(
+    lane: LiveLane, template: str, *, question: str, sets: Sequence[Sequence[Reply]], waited: Sequence[Reply] = ()
+) -> list[tuple[Sequence[Reply], Reply | None]]:
+    """Ask one judge about each set of drafts, all at once; return each set as shown, and its judge if it was heard."""
+    prompts = [
+        fill(template, question=question, solutions=quote(lane, [show_solution(draft) for draft in shown]))
+        for shown in sets
+    ]
+    calls = [
+        attempt(lane.ask(prompt, role="judge", after=(*shown, *waited)))
+        for prompt, shown in zip(prompts, sets, strict=True)
+    ]
+    return list(zip(sets, await lane.gather(calls), strict=True))
+
+
 def quote(lane: LiveLane, texts: Sequence[str]) -> str:
     """Return texts between lines with a mark that their writers cannot have known."""
     mark = f"{int(lane.random.random() * 16**8):08x}"

@@ -1,7 +1,7 @@
 """Strategies that are the same at some settings make the same calls, and estimates equal the formulas."""
 
 import random
-from math import ceil, comb
+from math import ceil, comb, log2
 from typing import Any
 
 import pytest
@@ -25,6 +25,7 @@ WEIGHTED = catalog()["weighted_voting"]
 BOINF = catalog()["best_of_infinity"]
 PV = catalog()["pessimistic_verification"]
 SSS = catalog()["sample_scrutinize"]
+TOURNAMENT = catalog()["tournament"]
 
 
 def calls_of(played: Played) -> list[tuple[str, str, tuple[str, ...], int, int]]:
@@ -44,6 +45,7 @@ def calls_of(played: Played) -> list[tuple[str, str, tuple[str, ...], int, int]]
         pytest.param(BOINF, {"most_drafts": 1}, id="a vote that ends at once"),
         pytest.param(PV, {"drafts": 1}, id="one verified draft"),
         pytest.param(SSS, {"drafts": 1}, id="one scrutinized draft"),
+        pytest.param(TOURNAMENT, {"drafts": 1}, id="a tournament of one"),
     ],
 )
 async def test_the_smallest_case_is_direct(strategy: Any, params: dict[str, Any]):
@@ -271,3 +273,22 @@ async def test_scrutinizing_costs_its_verdicts_and_its_comparisons(
     met = min(drafts, rivals)  # drafts give seven answers in turn, and all verdicts are the same
     assert cost.calls == drafts + drafts * verdicts + comb(met, 2) * comparisons
     assert cost.depth == (3 if met > 1 else 2)
+
+
+@given(drafts=st.integers(2, 7), comparisons=st.integers(1, 3), group=st.integers(2, 8))
+@settings(max_examples=15)
+async def test_tournaments_cost_their_matches(drafts: int, comparisons: int, group: int):
+    """With drafts that give seven answers in turn, and judges who always choose the first."""
+    costs = {
+        form: await estimate(TOURNAMENT, drafts=drafts, form=form, comparisons=comparisons, group=group)
+        for form in ("knockout", "league", "teams", "groups")
+    }
+
+    assert {form: cost.calls - drafts for form, cost in costs.items()} == {
+        "knockout": comparisons * (drafts - 1),
+        "league": comparisons * drafts,
+        "teams": drafts - 1,
+        "groups": comparisons * ceil((drafts - 1) / (group - 1)),
+    }
+    assert (costs["knockout"].depth, costs["league"].depth) == (1 + ceil(log2(drafts)), 2)
+    assert max(costs["teams"].depth, costs["groups"].depth) <= drafts
