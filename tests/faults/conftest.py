@@ -4,7 +4,7 @@ A plain `pytest` runs `quick/` only; `pytest tests/faults` (`make faults`) runs 
 """
 
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 
 import aiohttp
@@ -18,6 +18,16 @@ from tests.faults.stack import Stack, running_stack
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     is_named = any("faults" in argument for argument in config.args)
     return True if collection_path.name == "whole" and not is_named else None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show beside a failure what each process said last."""
+    told = yield
+    stack = getattr(item, "funcargs", {}).get("stack")
+    if told.failed and isinstance(stack, Stack):
+        told.sections += [(f"log of {member.name}", member.log[-6000:]) for member in stack.members]
+    return told
 
 
 @pytest.fixture(scope="session")

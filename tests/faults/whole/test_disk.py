@@ -1,7 +1,7 @@
 """The disk is full: nothing is half written, submissions are refused in words, and all goes on when there is room."""
 
 import asyncio
-import resource
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,6 +11,7 @@ from redis import Redis
 from tests.faults.recipes import SLOWLY, direct
 from tests.faults.recorder import FOUR, Recorder
 from tests.faults.stack import Member, Stack
+from webapp.local import parts
 
 MIB = 2**20
 
@@ -22,13 +23,14 @@ def no_file_beyond(member: Member, size: int) -> Iterator[None]:
     try:
         yield
     finally:
-        _limit(member, resource.RLIM_INFINITY)
+        _limit(member, "unlimited")
 
 
-def _limit(member: Member, size: int) -> None:
+def _limit(member: Member, size: int | str) -> None:
     family = psutil.Process(member.pid)
     for process in [family, *family.children(recursive=True)]:
-        process.rlimit(psutil.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+        command = ["prlimit", f"--pid={process.pid}", f"--fsize={size}:unlimited"]
+        subprocess.run(command, **parts.identity(member.part.user), check=process is family, timeout=10)
 
 
 async def test_f15_no_room_for_postgres(stack: Stack, recorder: Recorder):
