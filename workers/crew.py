@@ -81,7 +81,7 @@ class Crew:
         """Leave all lanes to other workers, at once: what is written is stored and shown, then `work` ends."""
         self._is_leaving = True
         for lane in self._active.values():
-            lane.abandon()
+            lane.hand_over()
 
     async def _work_all(self, lane_ids: Sequence[int]) -> None:
         async with asyncio.TaskGroup() as group:

@@ -19,10 +19,13 @@ from workers.strategies import catalog as strategies
 
 log = structlog.get_logger(__name__)
 MAX_GRADED_ANSWERS = 64
+REPLAY_SECONDS = 1.0
+STOPPED_GRADE_SECONDS = 0.8
+"""How long a stopped lane waits for the verdict on its best answer."""
 
 
 class LaneRun:
-    """A lane at work. `stop()` ends it on a person's word, `abandon()` leaves it to another worker."""
+    """A lane at work. `stop()` ends it on a person's word, `hand_over()` leaves it to another worker."""
 
     def __init__(
         self,
@@ -45,7 +48,12 @@ class LaneRun:
         self._task: asyncio.Task[None] | None = None
         self._lane = LiveLane(
             LaneSettings(
-                work.lane, work.model_name, Sampling.model_validate(work.sampling), work.seed, work.budget_tokens
+                work.lane,
+                work.model_name,
+                Sampling.model_validate(work.sampling),
+                work.seed,
+                work.budget_tokens,
+                work.given_up,
             ),
             model=model,
             emit=self._listen,
@@ -61,13 +69,19 @@ class LaneRun:
 
     def stop(self) -> None:
         """End the lane now, keeping what it has; a lane that has its answer is left to be graded."""
-        if self._task is not None and not self._has_solved and not self._is_stopped:
+        if self._task is not None and not self._is_stopped:
             self._is_stopped = True
-            if self._has_begun:
+            if self._has_begun and not self._has_solved:
                 self._task.cancel()
 
+    def hand_over(self) -> None:
+        """Leave the lane to another worker; how its open calls end is told, and nothing more."""
+        self._lane.leaving = "The worker was told to stop; another went on."
+        if self._task is not None:
+            self._task.cancel()
+
     def abandon(self) -> None:
-        """Leave the lane to another worker; nothing more is told of it."""
+        """Leave the lane to another worker, who has it already; nothing more is told of it."""
         self._is_abandoned = True
         if self._task is not None:
             self._task.cancel()
@@ -84,7 +98,7 @@ class LaneRun:
                 raise asyncio.CancelledError
             ending = await self._solve(began)
         except asyncio.CancelledError:
-            if self._is_abandoned or not self._is_stopped:
+            if self._is_abandoned or self._lane.leaving or not self._is_stopped:
                 raise
             asyncio.current_task().uncancel()  # type: ignore[union-attr]  # inside a task there is one
             if self._lane.best is not None:
@@ -101,7 +115,7 @@ class LaneRun:
         params = strategy.params.model_validate(self._work.params)
         answer: Answer | None
         try:
-            async with asyncio.timeout(self._work.budget_seconds):
+            async with asyncio.timeout(self._seconds_left()):
                 answer = await strategy.solve(Problem(question=self._work.question), self._lane, params)
         except BudgetSpent:
             answer, stopped_by = self._lane.best, "budget"
@@ -111,6 +125,11 @@ class LaneRun:
         at, costs = self._clock(), self._costs(began)  # grading costs the lane no time
         await self._give(answer or Answer(text="", note="none when it ended"), is_partial=bool(stopped_by))
         return events.LaneFinished(lane=self._work.lane, at=at, stopped_by=stopped_by, **costs)
+
+    def _seconds_left(self) -> float | None:
+        """Return what workers before have left of the lane's seconds, and a moment to repeat what they did."""
+        budget = self._work.budget_seconds
+        return None if budget is None else max(REPLAY_SECONDS, budget - self._work.worked_ms / 1000)
 
     async def _give(self, answer: Answer, *, is_partial: bool) -> None:
         work = self._work
@@ -129,13 +148,14 @@ class LaneRun:
                 expected=verdict.expected or work.reference, grader=work.grader,
             )
         )  # fmt: skip
-        if not self._is_stopped:
-            await self._grade_drafts()
+        await self._grade_drafts()
 
     async def _grade_drafts(self) -> None:
         """Tell of every draft whether it was right, for readers; equal spellings are graded once."""
         rulings: dict[str, Verdict] = {}
         for call, answer in self._drafts.items():
+            if self._is_stopped:
+                return
             if answer not in rulings:
                 if len(rulings) == MAX_GRADED_ANSWERS:
                     continue
@@ -145,7 +165,14 @@ class LaneRun:
 
     async def _grade(self, text: str, answer: str | None) -> Verdict:
         grader = graders()[self._work.grader]
-        return await asyncio.to_thread(grader.grade, text, answer, self._work.reference, self._work.grader_input)
+        limit = STOPPED_GRADE_SECONDS if self._is_stopped else None  # the graders have limits of their own
+        try:
+            async with asyncio.timeout(limit):
+                return await asyncio.to_thread(
+                    grader.grade, text, answer, self._work.reference, self._work.grader_input
+                )
+        except TimeoutError:
+            return Verdict(ruling="ungraded", explanation="The lane was stopped before the grader had ruled.")
 
     def _fail(self, error: Exception, began: int) -> events.LaneFailed:
         if isinstance(error, ReasoningError):
@@ -157,10 +184,12 @@ class LaneRun:
         return events.LaneFailed(lane=self._work.lane, at=self._clock(), error=words, **self._costs(began))
 
     def _costs(self, began: int) -> dict[str, Any]:
-        return {"ledger": self._lane.ledger(), "seconds": round((self._clock() - began) / 1000, 3)}
+        worked_ms = self._work.worked_ms + self._clock() - began
+        return {"ledger": self._lane.ledger(), "seconds": round(worked_ms / 1000, 3)}
 
     def _listen(self, event: events.Event, prompt: str | None = None) -> None:
         if isinstance(event, events.CallFinished) and event.answer is not None:
             self._drafts[event.call] = event.answer
-        if not self._is_abandoned:
+        is_ours = not self._lane.leaving or isinstance(event, events.CallEvent)
+        if is_ours and not self._is_abandoned:
             self._emit(event, prompt)

@@ -11,7 +11,7 @@ const cases = read("ledger_cases.json"); // tests/workers/core/test_ledger_cases
 for (const each of cases) {
   test(each.name, () => {
     const ledger = sumUp(each.calls.map((call) => ({
-      key: call.key, after: call.after, state: call.state, isWasted: call.is_wasted, retries: call.retries, abandonedTokens: call.abandoned,
+      key: call.key, after: call.after, state: call.state, isWasted: call.is_wasted, retries: call.retries, abandonedTokens: call.abandoned, abandonedPromptTokens: call.abandoned_prompt ?? 0,
       usage: { prompt_tokens: call.prompt, completion_tokens: call.completion, reasoning_tokens: 0, cached_tokens: 0 },
     })));
 
@@ -34,7 +34,7 @@ test("our sum over a recorded run equals the worker's ledger", () => {
 });
 
 test("a running call's prompt counts once another call has sent the same one", () => {
-  const call = (key, usage, tokens) => ({ key, after: [], prompt: "same", usage, tokens, state: usage ? "done" : "running", role: "draft", answer: "1", finishReason: null, retries: 0, abandonedTokens: 0 });
+  const call = (key, usage, tokens) => ({ key, after: [], prompt: "same", usage, tokens, state: usage ? "done" : "running", role: "draft", answer: "1", finishReason: null, retries: 0, abandonedTokens: 0, abandonedPromptTokens: 0 });
   const usage = { prompt_tokens: 40, completion_tokens: 5, reasoning_tokens: 0, cached_tokens: 0 };
 
   const [, running] = spentBy([call("draft-1", usage, 5), call("draft-2", null, 3)]);

@@ -12,7 +12,8 @@ from ninja.errors import HttpError
 from pydantic import ConfigDict, Field
 
 from webapp.problems.models import Problem
-from webapp.runs import launching, models_on_server, previews
+from webapp.runs import launching, models_on_server, previews, queries
+from webapp.runs.continuing import continue_run
 from webapp.runs.forms import ProblemForm
 from webapp.runs.models import Call, Event, Lane, Recipe, Run
 from webapp.runs.queries import estimate_recipe
@@ -62,6 +63,12 @@ class RunIn(In):
     recipes: list[RecipeIn] = Field(min_length=1, max_length=8)
     budget: BudgetIn = Field(default_factory=BudgetIn.model_construct)
     seed: int | None = Field(None, ge=0, lt=2**31)
+
+
+class ContinueIn(In):
+    """How to continue."""
+
+    repeats: int | None = Field(None, ge=1, description="Repeats of the whole run from now on.")
 
 
 class LaneBrief(Schema):
@@ -135,6 +142,18 @@ class LaneOut(Schema):
     rounds: list[RoundOut]
 
 
+class FailuresOut(Schema):
+    """What failures cost the run; the lanes' `usage` includes it."""
+
+    attempts: int = Field(description="Requests to the model server: calls, and those sent again.")
+    retries: int
+    failed_calls: int
+    truncated_drafts: int
+    abandoned_tokens: int = Field(description="Prompt and completion tokens of attempts that were given up.")
+    is_estimate: bool = Field(description="A worker died: what its attempts wrote is known by what viewers were sent.")
+    takeovers: int = Field(description="How often a worker took over a lane that another had begun.")
+
+
 class RunOut(Schema):
     """A run with its lanes."""
 
@@ -143,6 +162,7 @@ class RunOut(Schema):
     title: str
     status: str
     seed: int
+    failures: FailuresOut
     lanes: list[LaneOut]
 
 
@@ -225,6 +245,7 @@ def show(request: HttpRequest, run_id: str) -> RunOut:
         prefetch_related_objects(lanes, "events", "call_rows")
     return RunOut(
         id=run.id, url=_url(request, run), title=run.title, status=run.status, seed=run.seed,
+        failures=FailuresOut(**queries.what_failures_cost(run_id)),
         lanes=[_lane(lane, with_rounds=len(lanes) <= MOST_LANES_WITH_ROUNDS) for lane in lanes],
     )  # fmt: skip
 
@@ -277,6 +298,24 @@ def cancel(request: HttpRequest, run_id: str) -> RunBrief:
     """Stop every lane within a second; finished drafts and the best answers so far are kept."""
     run = get_object_or_404(Run, pk=run_id)
     launching.cancel_run(run=run)
+    return _brief(request, run)
+
+
+@router.post("/{run_id}/continue", response=RunBrief, summary="Continue a run that has ended")
+def continue_(request: HttpRequest, run_id: str, body: ContinueIn | None = None) -> RunBrief:
+    """Take up lanes that were stopped or failed, and begin those of more repeats. Finished calls are not asked again.
+
+    A run that is going is left alone.
+    """
+    run = get_object_or_404(Run, pk=run_id)
+    try:
+        continue_run(run=run, repeats=body.repeats if body else None)
+    except ValueError as error:
+        raise HttpError(422, str(error)) from error
+    return _brief(request, run)
+
+
+def _brief(request: HttpRequest, run: Run) -> RunBrief:
     run.refresh_from_db()
     lanes = run.lanes.select_related("recipe")
     brief = [LaneBrief(id=lane.pk, strategy=lane.recipe.strategy, status=lane.status) for lane in lanes]

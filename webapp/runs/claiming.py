@@ -4,19 +4,22 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
+from typing import Any, NamedTuple
 
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Now
 
 from webapp.runs.launching import SUSPECT_DEATHS, ask_for_work, cancel_queued
+from webapp.runs.losses import find_losses
 from webapp.runs.models import Event, Lane, Run, Status
-from webapp.runs.recording import end_from_outside, redis_now
+from webapp.runs.recording import announce, end_from_outside, redis_now
 from workers import metrics
 from workers.core.assignments import Assignment, LaneWork, Pulse, Recorded
 from workers.core.errors import FencedOff
-from workers.core.events import LaneFailed
+from workers.core.events import CallRestarted, LaneFailed
 from workers.core.lane import derive_seed
+from workers.core.ledger import NEVER, GivenUp
 from workers.core.values import Usage
 
 LEASE = timedelta(seconds=15)
@@ -24,6 +27,16 @@ HINT_AGAIN = timedelta(seconds=10)
 """A lane that waits so long was forgotten, if no other hint waits in its queue; workers may just be busy."""
 HINT_ANYWAY = timedelta(minutes=10)
 MOST_DEATHS = 3
+
+
+class Journal(NamedTuple):
+    """What workers before have left of a lane."""
+
+    is_begun: bool
+    calls: dict[str, Recorded]
+    """Those that ended, by key, in the order in which they did."""
+    given_up: dict[str, GivenUp]
+    worked_ms: int
 
 
 def claim_work(lane_id: int, *, alone: bool = False) -> Assignment | None:
@@ -47,17 +60,16 @@ def claim_work(lane_id: int, *, alone: bool = False) -> Assignment | None:
         Run.objects.filter(pk=lane.run_id, status=Status.QUEUED).update(status=Status.RUNNING)
         Run.objects.filter(pk=lane.run_id, started_at=None).update(started_at=Now())
     run = Run.objects.get(pk=lane.run_id)
-    is_resumed = Event.objects.filter(lane=lane).exists()
-    journal = load_journal(lane_id) if is_resumed else {}
-    return Assignment(_describe(lane, run, is_resumed=is_resumed), journal, run.clock_ms())
+    before = load_journal(lane_id)
+    return Assignment(_describe(lane, run, before), before.calls, run.clock_ms())
 
 
-def _describe(lane: Lane, run: Run, *, is_resumed: bool) -> LaneWork:
+def _describe(lane: Lane, run: Run, before: Journal) -> LaneWork:
     recipe, problem = lane.recipe, lane.problem
     return LaneWork(
         lane=lane.pk,
         fence=lane.fence,
-        is_resumed=is_resumed,
+        is_resumed=before.is_begun,
         strategy=recipe.strategy,
         params=recipe.params,
         model_name=recipe.model,
@@ -69,6 +81,8 @@ def _describe(lane: Lane, run: Run, *, is_resumed: bool) -> LaneWork:
         seed=derive_seed(run.seed, f"{lane.row}.{lane.repeat}.{lane.column}"),
         budget_tokens=run.budget_tokens,
         budget_seconds=run.budget_seconds,
+        given_up=before.given_up,
+        worked_ms=before.worked_ms,
     )
 
 
@@ -98,31 +112,44 @@ def ask_again(run_id: str, lane_ids: Sequence[int]) -> None:
     ask_for_work(run=Run.objects.get(pk=run_id), lane_ids=lane_ids)
 
 
-def load_journal(lane_id: int) -> dict[str, Recorded]:
-    """Return a lane's calls that ended, by key, in the order in which they did; failed ones fail again."""
-    facts = Event.objects.filter(lane_id=lane_id, kind__in=("call_started", "call_finished", "call_failed"))
+def load_journal(lane_id: int) -> Journal:
+    """Return what workers before have left of a lane; failed calls are part of it and fail again."""
     prompts: dict[str, str] = {}
-    journal: dict[str, Recorded] = {}
-    for body in facts.values_list("body", flat=True):
-        if body["kind"] == "call_started":
+    calls: dict[str, Recorded] = {}
+    given_up: dict[str, GivenUp] = {}
+    facts = list(Event.objects.filter(lane_id=lane_id).values_list("kind", "body"))
+    for kind, body in facts:
+        if kind == "call_started":
             prompts[body["call"]] = body["prompt"]
-            continue
-        usage = Usage.model_validate(body["usage"])
-        journal[body["call"]] = Recorded(
-            prompts[body["call"]],
-            body["text"],
-            body["thinking"],
-            body.get("finish_reason"),
-            usage,
-            body.get("error", ""),
-        )
-    return journal
+        elif kind == "call_restarted":
+            before = given_up.get(body["call"], NEVER)
+            given_up[body["call"]] = GivenUp(
+                body["retry"],
+                before.tokens + body["abandoned_tokens"],
+                before.prompt_tokens + body.get("abandoned_prompt_tokens", 0),  # older facts have none
+            )
+        elif kind in ("call_finished", "call_failed"):
+            usage, end, error = Usage.model_validate(body["usage"]), body.get("finish_reason"), body.get("error", "")
+            calls[body["call"]] = Recorded(prompts[body["call"]], body["text"], body["thinking"], end, usage, error)
+    return Journal(bool(facts), calls, given_up, _measure_work(facts))
+
+
+def _measure_work(facts: Sequence[tuple[str, dict[str, Any]]]) -> int:
+    """Return how many milliseconds workers spent on a lane; what passed between two of them does not count."""
+    worked, began, last = 0, 0, 0
+    for kind, body in facts:
+        if kind in ("lane_started", "lane_resumed"):
+            worked, began, last = worked + last - began, body["at"], body["at"]
+        elif not body.get("is_estimate"):  # what a dead worker lost is told only when that is noticed
+            last = max(last, body["at"])
+    return worked + last - began
 
 
 def sweep() -> int:
     """Ask again for lanes that nobody works on; end those that killed their worker too often. Return how many."""
-    left = Lane.objects.filter(status=Status.RUNNING, lease_until__lt=Now()).select_related("run")
-    taken = [lane for lane in left if _take_back(lane, _count_death(lane))]
+    left = list(Lane.objects.filter(status=Status.RUNNING, lease_until__lt=Now()).select_related("run"))
+    losses = find_losses(left)
+    taken = [lane for lane in left if _take_back(lane, _count_death(lane), losses[lane.pk])]
     stale = Lane.objects.filter(Q(id__in=[lane.pk for lane in taken]) | _is_forgotten(), status=Status.QUEUED)
     lane_ids = defaultdict[str, list[int]](list)
     for run_id, lane_id in stale.values_list("run_id", "id"):
@@ -165,18 +192,21 @@ def find_fence(lane_id: int) -> int:
 def blame(lane_id: int, fence: int) -> None:
     """Take a lane back from a process that died of it: it held this fence, and no other lane."""
     lane = Lane.objects.select_related("run").get(pk=lane_id)
-    if lane.fence == fence and _take_back(lane, lane.deaths + 1):
+    if lane.fence == fence and _take_back(lane, lane.deaths + 1, find_losses([lane])[lane_id]):
         ask_again(lane.run_id, [lane_id])
 
 
-def _take_back(lane: Lane, deaths: int) -> bool:
+def _take_back(lane: Lane, deaths: int, losses: Sequence[CallRestarted]) -> bool:
     """Take a lane from a worker that died; its fence rises, so that nothing it writes counts. Say whether it waits."""
     mine = Lane.objects.filter(pk=lane.pk, fence=lane.fence, status=Status.RUNNING, lease_until=lane.lease_until)
-    if not mine.update(status=Status.QUEUED, fence=F("fence") + 1, deaths=deaths, lease_until=None):
+    if not mine.update(fence=F("fence") + 1, deaths=deaths, lease_until=Now() + LEASE):
         return False  # it has ended, or its worker renewed the lease
     lane.refresh_from_db(fields=["fence", "deaths"])
+    if losses:  # told before anybody can claim the lane, and go on counting
+        announce(lane.run_id, losses, fences={lane.pk: lane.fence})
     if lane.deaths < MOST_DEATHS:
-        return True
+        ours = Lane.objects.filter(pk=lane.pk, fence=lane.fence, status=Status.RUNNING)
+        return bool(ours.update(status=Status.QUEUED, lease_until=None))
     error = f"The worker died {lane.deaths} times while it ran this lane; it is not tried again."
     with suppress(FencedOff):  # somebody was faster
         end_from_outside(lane, LaneFailed, error=error)

@@ -15,13 +15,12 @@ from pydantic import BaseModel, ValidationError
 from redis.exceptions import RedisError
 
 from webapp.problems.models import Problem, Suite
-from webapp.runs.models import ENDED, Call, Event, Lane, Recipe, Run, Status
-from webapp.runs.recording import announce, end_from_outside, redis_now
+from webapp.runs.models import ENDED, Lane, Recipe, Run, Status
+from webapp.runs.recording import announce, end_from_outside
 from workers.app import app
 from workers.core.errors import FencedOff
 from workers.core.events import LaneCancelled, Ledger
 from workers.core.values import Sampling
-from workers.live import stream
 from workers.strategies import catalog
 
 log = structlog.get_logger(__name__)
@@ -185,32 +184,3 @@ def cancel_queued(*, run: Run) -> None:
                 if lane.fence:
                     end_from_outside(lane, LaneCancelled)
     announce(run.id, [], fences={})
-
-
-@transaction.atomic
-def continue_run(*, run: Run) -> int:
-    """Queue the lanes of an ended run that were stopped or failed once more; return how many.
-
-    What they had asked is asked anew. A run that is going is left alone.
-    """
-    if not Run.objects.select_for_update().get(pk=run.pk).has_ended:
-        return 0
-    lane_ids = list(run.lanes.filter(status__in=(Status.CANCELLED, Status.FAILED)).values_list("id", flat=True))
-    if not lane_ids:
-        return 0
-    Event.objects.filter(lane_id__in=lane_ids).delete()
-    Event.objects.filter(run=run, lane=None, kind="run_ended").delete()
-    Call.objects.filter(lane_id__in=lane_ids).delete()
-    Lane.objects.filter(id__in=lane_ids).update(
-        status=Status.QUEUED, started_at=None, ended_at=None, lease_until=None, deaths=0, answer=None,
-        answer_note="", is_partial=False, stopped_by="", error="", ruling="", explanation="",
-    )  # fmt: skip
-    Run.objects.filter(pk=run.pk).update(status=Status.QUEUED, ended_at=None, cancel_requested_at=None)
-    transaction.on_commit(lambda: _begin_anew(run))
-    return len(lane_ids)
-
-
-def _begin_anew(run: Run) -> None:
-    with suppress(RedisError):  # then its log is lost, or soon will be, without our help
-        stream.forget(redis_now(), run.id)  # viewers see another epoch and fetch everything again
-    ask_for_work(run=run)

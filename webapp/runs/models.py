@@ -204,7 +204,9 @@ class Call(models.Model):
     reasoning_tokens = models.PositiveIntegerField(default=0)
     cached_tokens = models.PositiveIntegerField(default=0)
     retries = models.PositiveIntegerField(default=0)
-    abandoned_tokens = models.PositiveIntegerField(default=0)
+    abandoned_tokens = models.PositiveIntegerField(default=0, help_text="Written in attempts that were given up.")
+    abandoned_prompt_tokens = models.PositiveIntegerField(default=0)
+    is_estimate = models.BooleanField(default=False, help_text="A worker died: what its attempt wrote is estimated.")
 
     class Meta:
         """In order of start."""

@@ -6,14 +6,25 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from asgiref.sync import async_to_sync
-from django.db.models import QuerySet
+from django.db.models import Count, F, Q, QuerySet, Sum
+from django.db.models.functions import Coalesce
 
 from webapp.runs.models import ENDED, Call, Event, Lane, Recipe, Run
 from workers.core.estimate import Estimate, estimate_cost
+from workers.core.lane import SOLUTION_ROLES
 from workers.core.values import Sampling
 from workers.strategies import catalog
 
-__all__ = ["ENDED", "View", "call_details", "estimate_recipe", "find_view", "has_ended", "run_facts"]
+__all__ = [
+    "ENDED",
+    "View",
+    "call_details",
+    "estimate_recipe",
+    "find_view",
+    "has_ended",
+    "run_facts",
+    "what_failures_cost",
+]
 
 
 class View(NamedTuple):
@@ -41,6 +52,22 @@ def find_view(run_id: str, row: int | None, repeat: int | None) -> View | None:
 def has_ended(run_id: str) -> bool:
     """Say whether nothing more will happen in the run."""
     return Run.objects.filter(pk=run_id, status__in=ENDED).exists()
+
+
+def what_failures_cost(run_id: str) -> dict[str, Any]:
+    """Return how many requests the run's calls took, and what was given up on the way, by the calls alone."""
+    found = Call.objects.filter(lane__run=run_id).aggregate(
+        calls=Count("id"),
+        retries=Coalesce(Sum("retries"), 0),
+        abandoned_tokens=Coalesce(Sum(F("abandoned_tokens") + F("abandoned_prompt_tokens")), 0),
+        failed_calls=Count("id", filter=Q(state="failed")),
+        truncated_drafts=Count("id", filter=Q(finish_reason="length", role__in=SOLUTION_ROLES)),
+        estimates=Count("id", filter=Q(is_estimate=True)),
+    )
+    takeovers = Event.objects.filter(run=run_id, kind="lane_resumed").count()
+    attempts = found.pop("calls") + found["retries"]
+    is_estimate = found.pop("estimates") > 0
+    return {**found, "attempts": attempts, "takeovers": takeovers, "is_estimate": is_estimate}
 
 
 def run_facts(run: Run, view: View) -> dict[str, Any]:

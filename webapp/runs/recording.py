@@ -7,6 +7,7 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import F
 from django.db.models.functions import Now
 from redis import Redis
 from redis.exceptions import RedisError
@@ -15,7 +16,7 @@ from webapp.runs.models import ENDED, Call, Event, Lane, Prompt, Run, Status
 from workers import metrics
 from workers.core import events
 from workers.core.errors import FencedOff
-from workers.core.ledger import CallState, Spent, sum_up
+from workers.core.ledger import CallState, GivenUp, Spent, sum_up
 from workers.core.values import Usage
 from workers.live import stream
 
@@ -132,7 +133,8 @@ def _spent(row: Call) -> Spent:
     )  # fmt: skip
     is_wasted = row.state != "done" or row.finish_reason == "length"
     state: CallState = "done" if row.state == "done" else "failed"
-    return Spent(row.key, tuple(row.after), usage, state, is_wasted, row.retries, row.abandoned_tokens)
+    given_up = GivenUp(row.retries, row.abandoned_tokens, row.abandoned_prompt_tokens)
+    return Spent(row.key, tuple(row.after), usage, state, is_wasted, given_up)
 
 
 @cache
@@ -208,8 +210,12 @@ def _cancel_call(fact: events.CallCancelled) -> None:
 
 
 def _restart_call(fact: events.CallRestarted) -> None:
-    call = Call.objects.get(lane_id=fact.lane, key=fact.call)
-    _change_call(fact, retries=fact.retry, abandoned_tokens=call.abandoned_tokens + fact.abandoned_tokens)
+    _change_call(
+        fact, state="running", ended_at_ms=None, first_token_at_ms=None, error="", **Usage().model_dump(),
+        retries=fact.retry, abandoned_tokens=F("abandoned_tokens") + fact.abandoned_tokens,
+        abandoned_prompt_tokens=F("abandoned_prompt_tokens") + fact.abandoned_prompt_tokens,
+        **({"is_estimate": True} if fact.is_estimate else {}),
+    )  # fmt: skip
 
 
 def _give_answer(fact: events.AnswerGiven) -> None:

@@ -2,12 +2,13 @@
 
 import asyncio
 
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from webapp.runs import launching, queries
+from webapp.runs.continuing import continue_run
 from webapp.runs.models import Lane, Run
 from webapp.runs.sharing import Place, snapshots
 
@@ -79,6 +80,9 @@ def cancel(request: HttpRequest, run_id: str) -> HttpResponse:
 
 @require_POST
 def continue_(request: HttpRequest, run_id: str) -> HttpResponse:
-    """Queue the lanes that were stopped or failed once more."""
-    launching.continue_run(run=get_object_or_404(Run, pk=run_id))
+    """Take up lanes that were stopped or failed, and begin those of more repeats, if any are asked for."""
+    try:
+        continue_run(run=get_object_or_404(Run, pk=run_id), repeats=_number(request.POST.get("repeats")))
+    except ValueError as error:
+        return HttpResponseBadRequest(str(error), content_type="text/plain; charset=utf-8")
     return redirect("run", run_id=run_id)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from workers.core.ledger import GivenUp
 from workers.core.values import FinishReason, Usage
 
 
@@ -25,6 +26,10 @@ class LaneWork(NamedTuple):
     seed: int
     budget_tokens: int | None
     budget_seconds: int | None
+    given_up: Mapping[str, GivenUp] = {}
+    """By call: the attempts of workers before."""
+    worked_ms: int = 0
+    """How long workers before worked on the lane."""
 
 
 class Recorded(NamedTuple):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from workers.core import events
 from workers.core.answers import extract_answer
 from workers.core.errors import StreamCut
-from workers.core.ledger import CallState, Spent
+from workers.core.ledger import NEVER, CallState, GivenUp, Spent
 from workers.core.model import Chunk, Request, estimate_tokens
 from workers.core.values import FinishReason, Reply, Usage
 
@@ -17,15 +17,21 @@ MARK_EVERY_MS = 40
 class LiveCall:
     """The state of one call. Gives events; sends none."""
 
-    def __init__(
-        self, lane: int, request: Request, round_index: int, after: tuple[str, ...], *, offers_solution: bool
+    def __init__(  # noqa: PLR0913  # what it is, and what it was
+        self,
+        lane: int,
+        request: Request,
+        round_index: int,
+        after: tuple[str, ...],
+        *,
+        offers_solution: bool,
+        given_up: GivenUp = NEVER,
     ) -> None:
-        """Begin with nothing written."""
+        """Begin with nothing written; workers before may have given some attempts up."""
         self.request = request
         self.state: CallState = "running"
         self.prompt_text = json.dumps([list(message) for message in request.messages], ensure_ascii=False)
         self.estimated_prompt_tokens = sum(estimate_tokens(m.content) for m in request.messages)
-        self._counted_prompt_tokens = 0
         self._lane = lane
         self._round = round_index
         self._after = after
@@ -33,8 +39,7 @@ class LiveCall:
         self._started_at = 0
         self._finish_reason: FinishReason | None = None
         self._usage: Usage | None = None
-        self._retries = 0
-        self._abandoned_tokens = 0
+        self._given_up = given_up
         self._answer: str | None = None
         self._clear()
 
@@ -45,12 +50,13 @@ class LiveCall:
         self._characters = 0
         self._first_token_at: int | None = None
         self._marks: list[tuple[int, int]] = []
+        self._counted_prompt_tokens = 0
 
     @property
     def tokens_so_far(self) -> int:
         """Return prompt and completion tokens until now; the prompt is estimated until the server counts it."""
         prompt = self._counted_prompt_tokens or self.estimated_prompt_tokens
-        return (self._usage.total_tokens if self._usage else prompt + self._tokens) + self._abandoned_tokens
+        return (self._usage.total_tokens if self._usage else prompt + self._tokens) + self._given_up.total_tokens
 
     @property
     def is_complete(self) -> bool:
@@ -69,13 +75,7 @@ class LiveCall:
     def take(self, chunk: Chunk, at: int) -> Iterator[events.CallRestarted | events.TextDelta]:
         """Take in the next piece of the stream; yield the events it gives rise to."""
         if chunk.restarted:
-            self._retries += 1
-            abandoned, self._abandoned_tokens = self._tokens, self._abandoned_tokens + self._tokens
-            self._clear()
-            yield events.CallRestarted(
-                lane=self._lane, at=at, call=self.request.key, retry=self._retries, error=chunk.restarted,
-                abandoned_tokens=abandoned,
-            )  # fmt: skip
+            yield self.give_up(at, chunk.restarted)
         self._tokens += chunk.tokens
         self._counted_prompt_tokens = chunk.prompt_tokens or self._counted_prompt_tokens
         self._finish_reason = chunk.finish_reason or self._finish_reason
@@ -84,6 +84,19 @@ class LiveCall:
             yield self._delta("thinking", _make_storable(chunk.thinking), at)
         if chunk.text:
             yield self._delta("answer", _make_storable(chunk.text), at)
+
+    def give_up(self, at: int, error: str) -> events.CallRestarted:
+        """Throw away what was written: the request is sent again, by this worker or by another."""
+        lost, retry = self._count(), self._given_up.retries + 1
+        self._given_up = GivenUp(
+            retry, self._given_up.tokens + lost.completion_tokens, self._given_up.prompt_tokens + lost.prompt_tokens
+        )
+        self._usage = None
+        self._clear()
+        return events.CallRestarted(
+            lane=self._lane, at=at, call=self.request.key, retry=retry, error=error,
+            abandoned_tokens=lost.completion_tokens, abandoned_prompt_tokens=lost.prompt_tokens,
+        )  # fmt: skip
 
     def _delta(self, channel: events.Channel, text: str, at: int) -> events.TextDelta:
         start = self._units[channel]
@@ -116,7 +129,7 @@ class LiveCall:
         return reply, events.CallFinished(
             lane=self._lane, at=at, call=self.request.key, text=text, thinking=thinking, answer=self._answer,
             finish_reason=self._finish_reason, usage=usage, first_token_at=self._first_token_at,
-            marks=tuple(self._marks), retries=self._retries,
+            marks=tuple(self._marks), retries=self._given_up.retries,
         )  # fmt: skip
 
     def failed(self, at: int, error: str) -> events.CallFailed:
@@ -141,10 +154,7 @@ class LiveCall:
         wasted = self.state in ("failed", "cancelled") or (
             self.state == "done" and (self._finish_reason == "length" or unreadable)
         )
-        return Spent(
-            self.request.key, self._after, self._count(), self.state, wasted, self._retries,
-            self._abandoned_tokens,
-        )  # fmt: skip
+        return Spent(self.request.key, self._after, self._count(), self.state, wasted, self._given_up)
 
     def _text(self, channel: events.Channel) -> str:
         return "".join(self._parts[channel])

@@ -125,6 +125,10 @@ class CallRestarted(CallEvent):
     error: str
     abandoned_tokens: int
     """Completion tokens that were thrown away."""
+    abandoned_prompt_tokens: int = 0
+    """Prompt tokens that were read for nothing."""
+    is_estimate: bool = False
+    """True when the worker that counted is dead: the tokens are those of the text that viewers were sent."""
 
     @property
     def identity(self) -> str:

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -11,7 +11,7 @@ from workers.core import events
 from workers.core.answers import compare_plainly, is_same_answer
 from workers.core.call import LiveCall
 from workers.core.errors import BudgetSpent, ModelError, StrategyError
-from workers.core.ledger import sum_up
+from workers.core.ledger import NEVER, GivenUp, sum_up
 from workers.core.model import Message, Model, Request
 from workers.core.values import Answer, Reply, Sampling
 
@@ -44,6 +44,8 @@ class LaneSettings(NamedTuple):
     seed: int
     budget_tokens: int | None = None
     """Most tokens (prompt and completion, all calls) the lane may use."""
+    given_up: Mapping[str, GivenUp] = {}
+    """By call: the attempts of workers before."""
 
 
 async def _is_plainly_equal(one: str, other: str) -> bool:
@@ -72,6 +74,8 @@ class LiveLane:
         self.random = random
         self.clock = clock
         self.best: Answer | None = None
+        self.leaving = ""
+        """Why the lane is left to another worker; then open calls are given up, not cancelled."""
         self._model = model
         self._emit = emit
         self._equal = equal
@@ -114,7 +118,10 @@ class LiveLane:
             max_tokens=min(max_tokens or sampling.max_tokens, sampling.max_tokens),
             seed=derive_seed(self.settings.seed, key),
         )
-        call = LiveCall(self.settings.lane, request, self._round, _keys(after), offers_solution=role in SOLUTION_ROLES)
+        call = LiveCall(
+            self.settings.lane, request, self._round, _keys(after), offers_solution=role in SOLUTION_ROLES,
+            given_up=self.settings.given_up.get(key, NEVER),
+        )  # fmt: skip
         return self._run(call)
 
     async def ask_each(
@@ -245,7 +252,7 @@ class LiveLane:
     # --- one call -----------------------------------------------------------------------------------------
 
     async def _run(self, call: LiveCall) -> Reply:
-        self._spend(call.estimated_prompt_tokens)
+        self._spend(call.tokens_so_far)
         self._calls.append(call)
         self.emit(call.started(self.clock()), call.prompt_text)
         try:
@@ -254,7 +261,8 @@ class LiveLane:
             self.emit(call.failed(self.clock(), str(error)))
             raise
         except (asyncio.CancelledError, BudgetSpent):
-            self.emit(call.cancelled(self.clock()))
+            at = self.clock()
+            self.emit(call.give_up(at, self.leaving) if self.leaving else call.cancelled(at))
             raise
 
     async def _listen(self, call: LiveCall) -> Reply:

@@ -9,6 +9,25 @@ from workers.core.values import Usage
 CallState = Literal["running", "done", "failed", "cancelled"]
 
 
+class GivenUp(NamedTuple):
+    """Attempts at a call that were given up: the stream broke, or the worker ended."""
+
+    retries: int = 0
+    """How many they were."""
+    tokens: int = 0
+    """Completion tokens of all of them."""
+    prompt_tokens: int = 0
+    """Prompt tokens of all of them, as far as the server read the prompt."""
+
+    @property
+    def total_tokens(self) -> int:
+        """Return prompt and completion together."""
+        return self.tokens + self.prompt_tokens
+
+
+NEVER = GivenUp()
+
+
 class Spent(NamedTuple):
     """One call, as far as its cost goes."""
 
@@ -18,9 +37,8 @@ class Spent(NamedTuple):
     state: CallState
     is_wasted: bool
     """Failed, cancelled, cut off, or a solution without a readable answer."""
-    retries: int = 0
-    abandoned_tokens: int = 0
-    """Completion tokens of attempts that were given up before the one that counts."""
+    given_up: GivenUp = NEVER
+    """What was tried before the attempt that counts."""
 
 
 def sum_up(calls: Iterable[Spent]) -> Ledger:
@@ -34,19 +52,21 @@ def sum_up(calls: Iterable[Spent]) -> Ledger:
     path = find_critical_path(spent)
     by_key = {call.key: call for call in spent}
     return Ledger(
-        prompt_tokens=sum(call.usage.prompt_tokens for call in spent),
-        completion_tokens=sum(call.usage.completion_tokens + call.abandoned_tokens for call in spent),
+        prompt_tokens=sum(call.usage.prompt_tokens + call.given_up.prompt_tokens for call in spent),
+        completion_tokens=sum(call.usage.completion_tokens + call.given_up.tokens for call in spent),
         reasoning_tokens=sum(call.usage.reasoning_tokens for call in spent),
         cached_tokens=sum(call.usage.cached_tokens for call in spent),
-        total_tokens=sum(call.usage.total_tokens + call.abandoned_tokens for call in spent),
+        total_tokens=sum(call.usage.total_tokens + call.given_up.total_tokens for call in spent),
         critical_path_tokens=sum(by_key[key].usage.total_tokens for key in path),
         critical_path=path,
         calls=len(spent),
         depth=max(_depths(by_key).values(), default=0),
         peak_context=max((call.usage.total_tokens for call in spent), default=0),
-        wasted_tokens=sum(call.abandoned_tokens + (call.usage.total_tokens if call.is_wasted else 0) for call in spent),
+        wasted_tokens=sum(
+            call.given_up.total_tokens + (call.usage.total_tokens if call.is_wasted else 0) for call in spent
+        ),
         failed_calls=sum(call.state == "failed" for call in spent),
-        retries=sum(call.retries for call in spent),
+        retries=sum(call.given_up.retries for call in spent),
     )
 
 

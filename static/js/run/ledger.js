@@ -8,11 +8,14 @@
 /**
  * One call, as far as its cost goes. `isWasted`: failed, cancelled, cut off, or a solution without an answer.
  * @typedef {{key: string, after: readonly string[], usage: Usage, state: string, isWasted: boolean, retries: number,
- *   abandonedTokens: number}} Spent
+ *   abandonedTokens: number, abandonedPromptTokens: number}} Spent
  */
 
 /** @param {Usage} usage */
 const total = (usage) => usage.prompt_tokens + usage.completion_tokens;
+
+/** @param {Spent} call */
+const givenUp = (call) => call.abandonedTokens + call.abandonedPromptTokens;
 
 /** @template T @param {readonly T[]} items @param {(item: T) => number} value */
 const sum = (items, value) => items.reduce((all, item) => all + value(item), 0);
@@ -39,6 +42,7 @@ export function spentBy(calls) {
     isWasted: isWasted(call),
     retries: call.retries,
     abandonedTokens: call.abandonedTokens,
+    abandonedPromptTokens: call.abandonedPromptTokens,
   }));
 }
 
@@ -53,17 +57,17 @@ export function sumUp(calls) {
   const path = findCriticalPath(calls);
   const onPath = new Set(path);
   return {
-    prompt_tokens: sum(calls, (call) => call.usage.prompt_tokens),
+    prompt_tokens: sum(calls, (call) => call.usage.prompt_tokens + call.abandonedPromptTokens),
     completion_tokens: sum(calls, (call) => call.usage.completion_tokens + call.abandonedTokens),
     reasoning_tokens: sum(calls, (call) => call.usage.reasoning_tokens),
     cached_tokens: sum(calls, (call) => call.usage.cached_tokens),
-    total_tokens: sum(calls, (call) => total(call.usage) + call.abandonedTokens),
+    total_tokens: sum(calls, (call) => total(call.usage) + givenUp(call)),
     critical_path_tokens: sum(calls, (call) => (onPath.has(call.key) ? total(call.usage) : 0)),
     critical_path: path,
     calls: calls.length,
     depth: Math.max(0, ...depths(calls).values()),
     peak_context: calls.reduce((most, call) => Math.max(most, total(call.usage)), 0),
-    wasted_tokens: sum(calls, (call) => call.abandonedTokens + (call.isWasted ? total(call.usage) : 0)),
+    wasted_tokens: sum(calls, (call) => givenUp(call) + (call.isWasted ? total(call.usage) : 0)),
     failed_calls: calls.filter((call) => call.state === "failed").length,
     retries: sum(calls, (call) => call.retries),
   };

@@ -136,6 +136,8 @@ const HANDLERS = {
     voidText(call, event.at);
     call.retries = Math.max(call.retries, event.retry);
     call.abandonedTokens += event.abandoned_tokens;
+    call.abandonedPromptTokens += event.abandoned_prompt_tokens ?? 0; // facts of older runs have none
+    call.isEstimate ||= event.is_estimate ?? false;
     touch(lane.id, call.key);
   },
   call_finished(lane, event, touch) {

@@ -54,6 +54,8 @@ export function newCall(event) {
     firstTokenAt: null,
     retries: 0,
     abandonedTokens: 0,
+    abandonedPromptTokens: 0,
+    isEstimate: false,
     error: "",
     ruling: null,
     scores: new Map(),

@@ -80,6 +80,10 @@ export interface CallRestarted {
   error: string;
   /** Completion tokens that were thrown away. */
   abandoned_tokens: number;
+  /** Prompt tokens that were read for nothing. */
+  abandoned_prompt_tokens: number;
+  /** True when the worker that counted is dead: the tokens are those of the text that viewers were sent. */
+  is_estimate: boolean;
 }
 
 /** A request to the model is about to be sent. */

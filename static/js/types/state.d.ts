@@ -28,6 +28,9 @@ export interface Call {
   firstTokenAt: number | null;
   retries: number;
   abandonedTokens: number;
+  abandonedPromptTokens: number;
+  /** What an attempt wrote is known only from the text that viewers were sent. */
+  isEstimate: boolean;
   error: string;
   ruling: Ruling | null;
   scores: Map<string, number>;

@@ -12,7 +12,8 @@ from django.utils import timezone
 
 from tests.webapp.runs.playing import lane_ids, make_run, play, scripted, until, work
 from webapp.runs import claiming, recording
-from webapp.runs.launching import cancel_run, continue_run
+from webapp.runs.continuing import continue_run
+from webapp.runs.launching import cancel_run
 from webapp.runs.models import Event, Lane, Run, Status
 from webapp.runs.recording import redis_now
 from workers.backends.scripted import ScriptedModel

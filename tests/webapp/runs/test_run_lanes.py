@@ -8,7 +8,8 @@ from django.db.models import Sum
 
 from tests.webapp.runs.playing import lane_ids, make_run, play, scripted, until, work
 from webapp.runs import claiming, recording
-from webapp.runs.launching import cancel_run, continue_run
+from webapp.runs.continuing import continue_run
+from webapp.runs.launching import cancel_run
 from webapp.runs.models import Call, Event, Lane, Run, Status
 from workers.core import events
 from workers.core.errors import FencedOff, StreamCut

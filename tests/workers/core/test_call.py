@@ -149,14 +149,14 @@ def test_a_restart_voids_the_text_but_not_the_tokens():
     assert isinstance(events[3], TextDelta)
     assert (events[3].start, events[3].text) == (0, "whole")
     assert (reply.text, reply.thinking, finished.retries, finished.first_token_at) == ("whole", "", 1, 1_001)
-    assert (call.spent().abandoned_tokens, call.spent().retries) == (4, 1)
+    assert (call.spent().given_up.tokens, call.spent().given_up.retries) == (4, 1)
 
 
 def test_a_second_restart_adds_up():
     call = make_call()
     feed(call, Chunk("a", tokens=2), Chunk(restarted="One."), Chunk("b", tokens=3), Chunk(restarted="Two."), STOP)
 
-    assert (call.spent().abandoned_tokens, call.spent().retries) == (5, 2)
+    assert (call.spent().given_up.tokens, call.spent().given_up.retries) == (5, 2)
 
 
 @pytest.mark.parametrize(

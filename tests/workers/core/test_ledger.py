@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workers.core.events import Ledger
-from workers.core.ledger import CallState, Spent, find_critical_path, sum_up
+from workers.core.ledger import CallState, GivenUp, Spent, find_critical_path, sum_up
 from workers.core.values import Usage
 
 
@@ -55,7 +55,7 @@ def test_a_call_after_one_that_is_not_counted_begins_a_chain():
 def test_every_kind_of_token_and_loss_is_added_up():
     calls = [
         Spent("draft-1", (), Usage(prompt_tokens=10, completion_tokens=20, reasoning_tokens=5, cached_tokens=8), "done",
-              is_wasted=False, retries=2, abandoned_tokens=3),
+              is_wasted=False, given_up=GivenUp(2, 3)),
         Spent("draft-2", (), Usage(prompt_tokens=10, completion_tokens=4), "failed", is_wasted=True),
         Spent("draft-3", (), Usage(prompt_tokens=1, completion_tokens=1), "cancelled", is_wasted=True),
     ]  # fmt: skip

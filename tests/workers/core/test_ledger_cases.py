@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from workers.core.ledger import Spent, sum_up
+from workers.core.ledger import GivenUp, Spent, sum_up
 from workers.core.values import Usage
 
 CASES = json.loads((Path(__file__).parents[2] / "js/ledger_cases.json").read_text())
@@ -16,8 +16,9 @@ FIELDS = ("critical_path_tokens", "total_tokens", "depth", "peak_context", "wast
 def _spent(call: dict[str, Any]) -> Spent:
     usage = Usage(prompt_tokens=call["prompt"], completion_tokens=call["completion"])
     return Spent(
-        call["key"], tuple(call["after"]), usage, call["state"], call["is_wasted"], call["retries"], call["abandoned"]
-    )
+        call["key"], tuple(call["after"]), usage, call["state"], call["is_wasted"],
+        GivenUp(call["retries"], call["abandoned"], call.get("abandoned_prompt", 0)),
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
