@@ -98,10 +98,13 @@ def test_a_cancelled_run_frees_vllm_and_keeps_its_count(vllm: Vllm) -> None:
     assert written <= grown.written_tokens <= written + 6 * MOST_TOKENS_UNREAD
 
 
-def test_the_whole_site_runs_and_stops_a_comparison_on_vllm(vllm: Vllm, tmp_path: Path) -> None:
+def test_the_whole_site_runs_and_stops_a_comparison_on_vllm(
+    vllm: Vllm, model_server: ModelServer, tmp_path: Path
+) -> None:
     sampling = {"max_tokens": 64}
     before = asyncio.run(vllm.wait_idle())
-    with running_site(ModelServer(vllm.base_url), tmp_path, variables={"VLLM_MODEL": MODEL}) as site:
+    names = {"VLLM_BASE_URL": vllm.base_url, "VLLM_MODEL": MODEL}
+    with running_site(model_server, tmp_path, variables=names) as site:
         page = site.start(
             {"strategy": "self_consistency", "params": {"drafts": 4}, "sampling": sampling},
             {"strategy": "parallel_distill_refine", "params": {"widths": [2, 1]}, "sampling": sampling},
@@ -116,3 +119,4 @@ def test_the_whole_site_runs_and_stops_a_comparison_on_vllm(vllm: Vllm, tmp_path
         asyncio.run(vllm.wait_for(lambda counters: counters.running > 0))
         site.stop_all()
         asyncio.run(vllm.wait_for(lambda counters: counters.running == counters.waiting == 0, within_seconds=5))
+    assert not model_server.log()  # the other one was not asked
