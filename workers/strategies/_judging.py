@@ -158,12 +158,12 @@ async def ask_about(
     return list(zip(sets, await lane.gather(calls), strict=True))
 
 
-def quote(lane: LiveLane, texts: Sequence[str]) -> str:
+def quote(lane: LiveLane, texts: Sequence[str], title: str = "solution") -> str:
     """Return texts between lines with a mark that their writers cannot have known."""
     mark = f"{int(lane.random.random() * 16**8):08x}"
     numbers = [f" {number}" if len(texts) > 1 else "" for number in range(1, len(texts) + 1)]
     return "\n\n".join(
-        f"--- solution{number} begins, mark {mark} ---\n{text}\n--- solution{number} ends, mark {mark} ---"
+        f"--- {title}{number} begins, mark {mark} ---\n{text}\n--- {title}{number} ends, mark {mark} ---"
         for number, text in zip(numbers, texts, strict=True)
     )
 

@@ -16,7 +16,7 @@ from workers.core.model import Chunk, Model, Request
 from workers.core.strategy import Strategy
 from workers.core.values import Answer, Problem, Sampling
 
-JUDGING_ROLES = ("judge", "compare")
+JUDGING_ROLES = ("judge", "compare", "review")
 QUESTION = "How many primes are below 10?"
 Replies = Mapping[str, Sequence[str]]
 

@@ -26,6 +26,7 @@ BOINF = catalog()["best_of_infinity"]
 PV = catalog()["pessimistic_verification"]
 SSS = catalog()["sample_scrutinize"]
 TOURNAMENT = catalog()["tournament"]
+GRM = catalog()["generative_reward"]
 
 
 def calls_of(played: Played) -> list[tuple[str, str, tuple[str, ...], int, int]]:
@@ -46,6 +47,7 @@ def calls_of(played: Played) -> list[tuple[str, str, tuple[str, ...], int, int]]
         pytest.param(PV, {"drafts": 1}, id="one verified draft"),
         pytest.param(SSS, {"drafts": 1}, id="one scrutinized draft"),
         pytest.param(TOURNAMENT, {"drafts": 1}, id="a tournament of one"),
+        pytest.param(GRM, {"drafts": 1}, id="one evaluated draft"),
     ],
 )
 async def test_the_smallest_case_is_direct(strategy: Any, params: dict[str, Any]):
@@ -292,3 +294,13 @@ async def test_tournaments_cost_their_matches(drafts: int, comparisons: int, gro
     }
     assert (costs["knockout"].depth, costs["league"].depth) == (1 + ceil(log2(drafts)), 2)
     assert max(costs["teams"].depth, costs["groups"].depth) <= drafts
+
+
+@given(drafts=st.integers(2, 7), evaluations=st.integers(1, 4), is_reviewed=st.booleans())
+@settings(max_examples=15)
+async def test_generative_reward_costs_its_evaluations(drafts: int, evaluations: int, is_reviewed: bool):
+    cost = await estimate(GRM, drafts=drafts, evaluations=evaluations, kept=int(is_reviewed))
+
+    times = 2 if drafts == 7 else 1  # seven answers are a group of six and one, and then the last two
+    assert cost.calls == drafts + times * evaluations * (1 + is_reviewed)
+    assert cost.depth == 1 + times * (1 + is_reviewed)
