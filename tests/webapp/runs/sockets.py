@@ -1,5 +1,6 @@
 """A websocket without a network: the site's own ASGI application, spoken to as a server would."""
 
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -33,6 +34,12 @@ class Socket:
     async def receive(self) -> dict[str, Any]:
         """Return the next ASGI message."""
         return dict(await self._connection.receive_output(timeout=10))
+
+    def take_waiting(self, most: int) -> Iterator[dict[str, Any]]:
+        """Yield the messages that have come and were not received, at most so many; waits for none."""
+        queue = self._connection.output_queue
+        for _ in range(min(most, queue.qsize())):
+            yield dict(queue.get_nowait())
 
     async def close(self) -> None:
         """Hang up and wait until the site has let go."""
