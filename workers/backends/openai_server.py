@@ -13,6 +13,7 @@ import structlog
 from yarl import URL
 
 from workers import metrics
+from workers.backends._pace import Pace, take_unread
 from workers.backends._patience import Patience, Watch
 from workers.backends._reading import StreamReader, parse_json
 from workers.backends._refusals import (
@@ -118,9 +119,9 @@ class OpenAIServer:
         watch = Watch(self._patience, ends_at, clock())
         reader = StreamReader(self._name, request.max_tokens)
         with metrics.open_request() as counted:
-            response = await self._post(request, ends_at)
+            pace = Pace(await self._post(request, ends_at))
             try:
-                while not reader.is_done and (data := await self._read(response, reader, watch)):
+                while not reader.is_done and (data := await self._read(pace, reader, watch)):
                     tokens = reader.tokens
                     if chunk := reader.feed(data):
                         yield chunk
@@ -136,7 +137,7 @@ class OpenAIServer:
                 if reader.error:
                     raise reader.error
             finally:
-                response.close()  # stops the server's work, unless the answer was complete
+                pace.response.close()  # stops the server's work, unless the answer was complete
 
     async def _post(self, request: Request, ends_at: float) -> aiohttp.ClientResponse:
         """Return the open stream. Raises ModelError when the server does not give one."""
@@ -167,17 +168,24 @@ class OpenAIServer:
                 raise StreamCut(f"{self._name} gave no answer within {waited}. It may be overloaded.") from None
             raise read_failure(self._name, error) from None
 
-    async def _read(self, response: aiohttp.ClientResponse, reader: StreamReader, watch: Watch) -> bytes:
+    async def _read(self, pace: Pace, reader: StreamReader, watch: Watch) -> bytes:
         """Return the next bytes; none at the end of the stream, and when it breaks or falls silent."""
+        content = pace.content
+        if reader.tokens:  # the first is not kept waiting
+            await pace.rest()
         try:
+            if data := content.read_nowait():
+                return data
             async with asyncio.timeout_at(watch.find_deadline(reader)):
-                return await response.content.readany()
+                return await content.readany()
         except TimeoutError:
             with suppress(*NETWORK_ERRORS):
-                if data := response.content.read_nowait():  # it was this process that was late
+                if data := content.read_nowait():  # it was this process that was late
                     return data
             reader.fail(watch.explain(self._name, reader))
         except NETWORK_ERRORS:
+            if data := take_unread(content):
+                return data
             reader.fail(
                 StreamCut(f"{self._name} broke the stream off after {reader.written}; the text is kept as cut off.")
             )

@@ -5,9 +5,11 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
+from workers.core.beat import next_beat
 from workers.core.events import Event, TextDelta
 
-FLUSH_SECONDS = 0.04
+_AFTER_BEAT_SECONDS = 0.005
+"""Streams are read at the beat; a little later all of them have been."""
 
 Save = Callable[[Sequence[Event], dict[str, str]], Awaitable[None]]
 Publish = Callable[[Sequence[Event], float], Awaitable[None]]
@@ -74,7 +76,7 @@ class Outbox:
             await self._stirred.wait()
             if not self._is_closing:
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._hurry.wait(), FLUSH_SECONDS)
+                    await asyncio.wait_for(self._hurry.wait(), _wait_seconds(asyncio.get_running_loop().time()))
             await self.flush()
 
     async def flush(self) -> None:
@@ -98,6 +100,10 @@ class Outbox:
         self._is_closing = True
         self._stirred.set()
         self._hurry.set()
+
+
+def _wait_seconds(now: float) -> float:
+    return next_beat(now - _AFTER_BEAT_SECONDS) + _AFTER_BEAT_SECONDS - now
 
 
 class _OpenDelta:

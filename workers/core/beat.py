@@ -1,0 +1,14 @@
+"""The beat that streams are read and shown by: what many streams do within it costs one step, not one each."""
+
+BEAT_SECONDS = 0.04
+_LEAST_WAIT_SECONDS = 0.002
+"""Event loops count milliseconds: one that wakes a little early must not wake twice."""
+
+
+def next_beat(now: float) -> float:
+    """Return the next multiple of a beat; both times are the event loop's, in seconds.
+
+    >>> round(next_beat(1.01), 2), round(next_beat(1.0799), 2)
+    (1.04, 1.12)
+    """
+    return ((now + _LEAST_WAIT_SECONDS) // BEAT_SECONDS + 1) * BEAT_SECONDS
