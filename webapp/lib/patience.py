@@ -28,7 +28,7 @@ def patient(verb: Callable[P, T], seconds: Callable[[], float]) -> Callable[P, T
             try:
                 return verb(*args, **kwargs)
             except DatabaseError as error:
-                if not _may_pass(error) or time.monotonic() - began + wait > seconds():
+                if not may_pass(error) or time.monotonic() - began + wait > seconds():
                     raise
                 log.warning("database_trouble", error=type(error.__cause__).__name__)
             except InterfaceError:  # the connection was closed under us
@@ -41,5 +41,6 @@ def patient(verb: Callable[P, T], seconds: Callable[[], float]) -> Callable[P, T
     return try_again
 
 
-def _may_pass(error: DatabaseError) -> bool:
+def may_pass(error: DatabaseError) -> bool:
+    """Say whether the same may work in a moment: a lost connection, a deadlock, a server that is full or read-only."""
     return isinstance(error, OperationalError) or getattr(error.__cause__, "sqlstate", None) == _READ_ONLY

@@ -1,6 +1,7 @@
 """The disk is full: nothing is half written, submissions are refused in words, and all goes on when there is room."""
 
 import asyncio
+import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,7 +31,9 @@ def _limit(member: Member, size: int | str) -> None:
     family = psutil.Process(member.pid)
     for process in [family, *family.children(recursive=True)]:
         command = ["prlimit", f"--pid={process.pid}", f"--fsize={size}:unlimited"]
-        subprocess.run(command, **parts.identity(member.part.user), check=process is family, timeout=10)
+        subprocess.run(
+            command, **parts.identity(member.part.user), check=process is family, capture_output=True, timeout=10
+        )
 
 
 async def test_f15_no_room_for_postgres(stack: Stack, recorder: Recorder):
@@ -44,6 +47,8 @@ async def test_f15_no_room_for_postgres(stack: Stack, recorder: Recorder):
         statuses = [await recorder.try_to_start(direct()) for _ in range(3)]
         await asyncio.sleep(5)
 
+    refusals = re.findall(r"ERROR: .*could not (?:extend|write).*", stack.postgres.log)
+    assert refusals, "PostgreSQL never wanted for room"
     empty_events(stack)
     await recorder.until_ended()
     await recorder.judge("F15", "no room on PostgreSQL's disk")

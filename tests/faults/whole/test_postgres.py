@@ -106,3 +106,13 @@ async def test_f13_a_deadlock_is_tried_again(stack: Stack, recorder: Recorder):
     await recorder.until_ended()
     history = await recorder.judge("F13", "PostgreSQL: deadlock")
     assert [lane.status for lane in history.lanes] == ["finished"]
+
+
+async def test_f13_a_run_asked_for_while_the_database_is_away_is_refused_in_words(stack: Stack, recorder: Recorder):
+    stack.postgres.kill()
+    assert await recorder.try_to_start("direct") == 503
+    await stack.postgres.start()
+
+    assert await recorder.try_to_start("direct") == 201
+    await recorder.until_ended()
+    await recorder.judge("F13", "PostgreSQL: away when a run is asked for")

@@ -47,8 +47,8 @@ async def test_storm(stack: Stack, recorder: Recorder):
 
 
 def choose(stack: Stack, chance: random.Random) -> Member:
-    """Draw a kind of process first, then one of its kind that is alive."""
-    kinds = [stack.workers, stack.webs, [stack.redis], [stack.postgres], [stack.model]]
+    """Draw a kind of process first, workers twice as often, then one of its kind that is alive."""
+    kinds = [stack.workers, stack.workers, stack.webs, [stack.redis], [stack.postgres], [stack.model]]
     while True:
         member = chance.choice(chance.choice(kinds))
         if member.is_alive:
