@@ -10,11 +10,17 @@ import sys
 
 import uvloop
 
-from tests.bench import overhead, peers, throughput
+from tests.bench import lag, overhead, peers, recovery, throughput
 from tests.bench.figures import Figure, describe_machine, print_table, write_table
 from tests.bench.site import bench_site
 
-SECTIONS = {"overhead": overhead.measure, "peers": peers.measure, "throughput": throughput.measure}
+SECTIONS = {
+    "overhead": overhead.measure,
+    "peers": peers.measure,
+    "throughput": throughput.measure,
+    "lag": lag.measure,
+    "recovery": recovery.measure,
+}
 """In the order in which they run."""
 REPEATS = 5
 
