@@ -14,6 +14,8 @@ from tests.faults.reducing import ENDED, RunState
 
 FIRST_WAIT_SECONDS = 0.5
 LONGEST_WAIT_SECONDS = 15.0
+NOWHERE = -1
+"""A cursor that the server answers with a snapshot."""
 UNKNOWN_RUN = 4404
 
 
@@ -34,7 +36,8 @@ class Viewer:
         self.foreign: set[int] = set()
         """Lanes of others that it was told of."""
         self.is_over = False
-        self._cursor, self._epoch, self._tries = -1, "", 0
+        self._cursor, self._epoch, self._tries = NOWHERE, "", 0
+        self._has_begun = False
         self._socket: aiohttp.ClientWebSocketResponse | None = None
         self._wake = asyncio.Event()
 
@@ -43,11 +46,13 @@ class Viewer:
         while not self.is_over:
             web = self.chance.choice(self.webs)
             try:
-                if await self._fetch_snapshot(session, web):
+                if not self._has_begun and await self._fetch_snapshot(session, web):
                     self.is_over = True
                     return
                 await self._listen(session, web)
             except (aiohttp.ClientError, OSError, Hole, TimeoutError) as error:
+                if isinstance(error, Hole):
+                    self._cursor = NOWHERE
                 self._note("trouble", web=web, error=f"{type(error).__name__}: {error}")
             if self.is_over:
                 return
@@ -79,6 +84,7 @@ class Viewer:
             answer.raise_for_status()
             snapshot = orjson.loads(await answer.read())
         self._replace(snapshot, web)
+        self._has_begun = True
         return snapshot["status"] in ENDED
 
     async def _listen(self, session: aiohttp.ClientSession, web: str) -> None:
