@@ -41,6 +41,10 @@ class Socket:
         for _ in range(min(most, queue.qsize())):
             yield dict(queue.get_nowait())
 
+    async def receive_whenever(self) -> dict[str, Any]:
+        """Return the next ASGI message, however late."""
+        return dict(await self._connection.output_queue.get())
+
     async def close(self) -> None:
         """Hang up and wait until the site has let go."""
         await self._connection.send_input({"type": "websocket.disconnect", "code": 1001})
