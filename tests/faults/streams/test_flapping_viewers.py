@@ -42,7 +42,7 @@ class Web:
         while tasks := asyncio.all_tasks(self.loop):
             for task in tasks:
                 task.cancel()
-            self.run(asyncio.wait(tasks, timeout=0.05))
+            self.run(asyncio.wait(tasks, timeout=2))
         self.run(self.loop.shutdown_asyncgens())
         self.run(self.loop.shutdown_default_executor())
         self.loop.close()

@@ -16,8 +16,9 @@ from redis.asyncio import Redis
 from tests.webapp.runs.playing import lane_ids, make_run, play, until
 from tests.webapp.runs.sockets import Socket
 from webapp.problems.models import Problem
+from webapp.runs.continuing import continue_run
 from webapp.runs.frames import Frame
-from webapp.runs.launching import RecipeSpec, continue_run, start_run
+from webapp.runs.launching import RecipeSpec, start_run
 from webapp.runs.models import Run
 from webapp.runs.recording import redis_now
 from webapp.runs.sharing import Place
