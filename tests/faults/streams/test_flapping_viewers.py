@@ -155,13 +155,29 @@ class Flapping(RuleBasedStateMachine):
             if watcher.is_connected and self.places[number] == web:
                 watcher.forget_socket()
 
-    @precondition(lambda self: not any(lane.is_orphan for lane in self.teller.lanes) and not self.teller.is_log_empty)
+    @precondition(lambda self: self.is_calm())
     @rule(number=WATCHER, web=WEB)
     def look(self, number: int, web: int) -> None:
         """Let a viewer read all there is: it knows the truth then."""
         self.connect(number, web)
         self.web_of(number).run(self.settle(self.watchers[number]))
         self.teller.compare(self.watchers[number].state)
+
+    @precondition(lambda self: self.is_calm())
+    @rule(number=WATCHER, web=WEB, lane=LANE, keep=st.integers(0, 2), text=TEXT)
+    def sleep_too_long(self, number: int, web: int, lane: int, keep: int, text: str) -> None:
+        """A tab sleeps while drafts are written whole, and the log keeps only the last of them."""
+        self.look(number, web)
+        self.disconnect(number)
+        for _ in range(2):
+            self.start_call(lane, text, dies=False)
+            self.end_call(lane, is_done=True, dies=False)
+        self.teller.trim(keep)
+        self.look(number, web)
+
+    def is_calm(self) -> bool:
+        """Say whether everything that is stored was told, and stands in the log."""
+        return not any(lane.is_orphan for lane in self.teller.lanes) and not self.teller.is_log_empty
 
     def web_of(self, number: int) -> Web:
         return self.webs[self.places[number]]
@@ -210,7 +226,7 @@ class Flapping(RuleBasedStateMachine):
 
 @pytest.mark.django_db(transaction=True)
 def test_viewers_who_come_and_go_know_what_happened(tmp_path: Path) -> None:
-    examples = max(20, settings().max_examples // 5)
+    examples = max(30, settings().max_examples // 5)
     path = tmp_path / "histories"
 
     with path.open("w") as histories:
