@@ -10,7 +10,7 @@ import sys
 
 import uvloop
 
-from tests.bench import lag, overhead, peers, recovery, throughput
+from tests.bench import browser, lag, overhead, peers, queries, recovery, throughput
 from tests.bench.figures import Figure, describe_machine, print_table, write_table
 from tests.bench.site import bench_site
 
@@ -19,6 +19,8 @@ SECTIONS = {
     "peers": peers.measure,
     "throughput": throughput.measure,
     "lag": lag.measure,
+    "browser": browser.measure,
+    "queries": queries.measure,
     "recovery": recovery.measure,
 }
 """In the order in which they run."""
