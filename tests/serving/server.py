@@ -51,6 +51,8 @@ class Server:
 
     async def write(self, exchange: Exchange, *, is_chat: bool) -> None:
         body = json.loads(exchange.body)  # not orjson: half characters come through
+        if self.settings.dialect != "vllm":
+            texts.forget_wishes(body, begins_anew=self.settings.dialect == "none")
         entry = Entry(len(self.log) + 1, body, texts.read_wish(body, is_chat=is_chat), exchange)
         entry.open_before = len(self.open)
         entry.cached_tokens = entry.prompt_tokens if entry.wish.prompt in self.seen else 0
@@ -141,6 +143,8 @@ class Server:
             found = 400, "Cannot set both `continue_final_message` and `add_generation_prompt` to True."
         elif body.get("prompt_logprobs") is not None and body.get("stream"):
             found = 400, "`prompt_logprobs` are not available when `stream=True`."
+        elif self.settings.dialect == "vllm" and (wrong := texts.find_nonsense(body)):
+            found = 400, wrong
         return found
 
     # --- aside --------------------------------------------------------------------------------------------

@@ -67,6 +67,25 @@ def read_wish(body: dict[str, Any], *, is_chat: bool) -> Wish:
     )  # fmt: skip
 
 
+def forget_wishes(body: dict[str, Any], *, begins_anew: bool) -> None:
+    """Take out of a request what only vLLM knows. llama.cpp goes on from a begun answer unasked; others begin anew."""
+    for name in ("prompt_logprobs", "return_token_ids", "continue_final_message", "add_generation_prompt"):
+        body.pop(name, None)
+    (body.get("stream_options") or {}).pop("continuous_usage_stats", None)
+    messages = body.get("messages") or [{}]
+    if begins_anew and messages[-1].get("role") == "assistant":
+        messages.append({"role": "template", "content": "end of turn, assistant:"})
+
+
+def find_nonsense(body: dict[str, Any]) -> str:
+    """Return vLLM's words about a wish for thinking that makes no sense, or nothing."""
+    if body.get("reasoning_effort") not in (None, "none", "low", "medium", "high"):
+        return "Input should be 'none', 'low', 'medium' or 'high'"
+    if not isinstance(body.get("thinking_token_budget") or 0, int):
+        return "`thinking_token_budget` must be a non-negative integer or -1 for unlimited."
+    return ""
+
+
 def write_texts(rule: Rule, wish: Wish, *, is_chat: bool) -> list[Text]:
     """Return the texts to send, cut to the limit."""
     chances = [random.Random(f"{wish.seed}/{wish.prompt}" + f"#{n}" * bool(n)) for n in range(wish.texts)]

@@ -42,14 +42,14 @@ def read_chat_status(server: str, answer: HttpAnswer, request: Request) -> Model
     if answer.status == 404:
         return Refused(
             f"{server} has no model '{clean_quote(request.model, 80)}', or answers no chats at this address "
-            f"(HTTP 404){_quote(answer.body)} Choose a model that it lists, and check VLLM_BASE_URL."
+            f"(HTTP 404){quote_answer(answer.body)} Choose a model that it lists, and check VLLM_BASE_URL."
         )
     return read_status(server, answer)
 
 
 def read_status(server: str, answer: HttpAnswer) -> ModelError:
     """Return the error for an HTTP status other than 200."""
-    status, said = answer.status, _quote(answer.body)
+    status, said = answer.status, quote_answer(answer.body)
     if status in (429, 503):
         busy = Busy(f"{server} is too busy or still starting (HTTP {status}){said} It is asked again later.")
         busy.wait_seconds = read_retry_after(answer.headers.get("Retry-After", ""), datetime.now(UTC))
@@ -131,7 +131,7 @@ def clean_quote(text: str, most: int = MOST_QUOTED) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
-def _quote(body: bytes) -> str:
+def quote_answer(body: bytes) -> str:
     """Return `: “its message”.` from a JSON error in one of the usual shapes, or a full stop."""
     try:
         return _quote_value(orjson.loads(body))

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing, suppress
 from types import TracebackType
 from typing import Any, Self
@@ -58,7 +58,8 @@ class OpenAIServer:
                 "e.g. http://gpu:8000/v1."
             )
         self._api = url if url.name == "v1" else url / "v1"
-        self._name = f"The model server at {self._api}"
+        self.name = f"The model server at {self._api}"
+        """For sentences."""
         self._patience = patience or Patience()
         self._chance = chance or random.Random()
         self._headers = {"Accept-Encoding": "identity", "User-Agent": "retort"}
@@ -117,7 +118,7 @@ class OpenAIServer:
         """Yield the chunks of one HTTP request."""
         clock = asyncio.get_running_loop().time
         watch = Watch(self._patience, ends_at, clock())
-        reader = StreamReader(self._name, request.max_tokens)
+        reader = StreamReader(self.name, request.max_tokens)
         with metrics.open_request() as counted:
             pace = Pace(await self._post(request, ends_at))
             try:
@@ -129,7 +130,7 @@ class OpenAIServer:
                         watch.heard_token(clock())
                         metrics.COMPLETION_TOKENS.inc(reader.tokens - tokens)
                     elif clock() > watch.find_deadline(reader):  # only comments came
-                        reader.fail(watch.explain(self._name, reader))
+                        reader.fail(watch.explain(self.name, reader))
                 last = reader.end()
                 counted.finish(reader.finish_reason, last)
                 if last:
@@ -146,14 +147,14 @@ class OpenAIServer:
             return response
         try:
             if response.status == 200:
-                raise read_type(self._name, response.content_type)
+                raise read_type(self.name, response.content_type)
             answer = await _read_answer(response)
         finally:
             response.close()
         if self._counts_while_writing and answer.status in (400, 422) and COUNT_WHILE_WRITING.encode() in answer.body:
             self._counts_while_writing = False  # a strict server that does not know this wish
             return await self._post(request, ends_at)
-        raise read_chat_status(self._name, answer, request)
+        raise read_chat_status(self.name, answer, request)
 
     async def _send(self, request: Request, ends_at: float) -> aiohttp.ClientResponse:
         deadline = min(asyncio.get_running_loop().time() + self._patience.first_token_seconds, ends_at)
@@ -165,8 +166,8 @@ class OpenAIServer:
         except NETWORK_ERRORS as error:
             if isinstance(error, TimeoutError) and timeout.expired():
                 waited = f"{self._patience.first_token_seconds:g} s"
-                raise StreamCut(f"{self._name} gave no answer within {waited}. It may be overloaded.") from None
-            raise read_failure(self._name, error) from None
+                raise StreamCut(f"{self.name} gave no answer within {waited}. It may be overloaded.") from None
+            raise read_failure(self.name, error) from None
 
     async def _read(self, pace: Pace, reader: StreamReader, watch: Watch) -> bytes:
         """Return the next bytes; none at the end of the stream, and when it breaks or falls silent."""
@@ -182,12 +183,12 @@ class OpenAIServer:
             with suppress(*NETWORK_ERRORS):
                 if data := content.read_nowait():  # it was this process that was late
                     return data
-            reader.fail(watch.explain(self._name, reader))
+            reader.fail(watch.explain(self.name, reader))
         except NETWORK_ERRORS:
             if data := take_unread(content):
                 return data
             reader.fail(
-                StreamCut(f"{self._name} broke the stream off after {reader.written}; the text is kept as cut off.")
+                StreamCut(f"{self.name} broke the stream off after {reader.written}; the text is kept as cut off.")
             )
         return b""
 
@@ -215,7 +216,7 @@ class OpenAIServer:
             text = clean_text(text)
             body = {"prompt": text, "add_special_tokens": False, "content": text}  # vLLM reads the first two
             try:
-                tokens = read_size(await self._ask("POST", self._api.parent / "tokenize", orjson.dumps(body)))
+                tokens = read_size(await self._ask("POST", "/tokenize", body))
             except Unreachable:
                 return estimate_tokens(text)  # this once
             except Refused:
@@ -227,29 +228,41 @@ class OpenAIServer:
 
     async def ask_server(self) -> ServerInfo:
         """Return the server's models and what they can hold. Raises ModelError."""
-        answer = read_models(await self._ask("GET", self._api / "models"))
+        answer = read_models(await self._ask("GET", "models"))
         if answer is None:
-            raise Unreachable(f"{self._name} does not list its models at /models. Check VLLM_BASE_URL.")
+            raise Unreachable(f"{self.name} does not list its models at /models. Check VLLM_BASE_URL.")
         return answer
 
     async def list_models(self) -> tuple[str, ...]:
         """Return the names of the server's models. Raises ModelError."""
         return (await self.ask_server()).models
 
-    async def _ask(self, method: str, url: URL, body: bytes | None = None) -> Any:
-        """Return the JSON of a small answer, or None when it is none. Raises ModelError."""
+    async def fetch(
+        self, method: str, path: str, fields: Mapping[str, Any] | None = None, *, seconds: float = ASIDE_SECONDS
+    ) -> HttpAnswer:
+        """Return the answer to a small question, whatever its status. Raises ModelError when there is none.
+
+        `path` is one of the API, e.g. `models`, or of the server when it begins with a slash, e.g. `/version`.
+        """
+        url = self._api.parent / path[1:] if path.startswith("/") else self._api / path
+        body = None if fields is None else orjson.dumps(fields)
         try:
             async with (
-                asyncio.timeout(ASIDE_SECONDS),
+                asyncio.timeout(seconds),
                 self._client.request(method, url, data=body, headers=_JSON, allow_redirects=False) as response,
             ):
                 answer = await _read_answer(response)
         except NETWORK_ERRORS as error:
-            raise read_failure(self._name, error) from None
+            raise read_failure(self.name, error) from None
+        if len(self._key) >= SHORTEST_SECRET:  # some servers repeat it, and errors are stored and shown
+            answer = answer._replace(body=answer.body.replace(self._key.encode(), b"***"))
+        return answer
+
+    async def _ask(self, method: str, path: str, fields: Mapping[str, Any] | None = None) -> Any:
+        """Return the JSON of a small answer, or None when it is none. Raises ModelError."""
+        answer = await self.fetch(method, path, fields)
         if answer.status != 200:
-            refusal = read_status(self._name, answer)
-            self._hide_key(refusal)
-            raise refusal
+            raise read_status(self.name, answer)
         return parse_json(answer.body)
 
     @property

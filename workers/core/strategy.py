@@ -5,6 +5,7 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
+from workers.core.capabilities import Feature
 from workers.core.lane import LiveLane
 from workers.core.values import Answer, Problem
 
@@ -61,7 +62,7 @@ class Strategy(NamedTuple):
     """The module's docstring: idea, procedure, cost, differences from the paper, source."""
     prompts: Mapping[str, str]
     """Name to template: the module's upper-case strings."""
-    needs: frozenset[str] = frozenset()
+    needs: frozenset[Feature] = frozenset()
     """What the backend must offer beyond chat, e.g. `logprobs`."""
 
     @property
@@ -79,7 +80,7 @@ def strategy(  # noqa: PLR0913  # one for each field of the record
     params: type[StrategyParams],
     example: Example,
     describe: Callable[[Any], str],
-    needs: frozenset[str] = frozenset(),
+    needs: frozenset[Feature] = frozenset(),
 ) -> Callable[[Solve], Strategy]:
     """Turn a coroutine `(problem, lane, params) -> Answer` into a `Strategy`.
 
