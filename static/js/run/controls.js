@@ -91,6 +91,8 @@ export function newControls(facts, listener) {
     const broken = lanes.filter((lane) => lane.state === "failed" || lane.state === "cancelled").length;
     byId("continue").hidden = !(isOver(run) && broken);
     setText(byId("continue-label"), run.status === "cancelled" ? "Continue" : `Retry ${broken} failed`);
+    const repeat = document.getElementById("repeat");
+    if (repeat) repeat.hidden = !isOver(run);
     if (isOver(run) && stopDialog.open) stopDialog.close();
   }
 

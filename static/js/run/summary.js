@@ -4,6 +4,7 @@
 import { byId, el, setAttribute, setProperty, setText, showState, stateGlyph } from "../lib/dom.js";
 import { clock, full, niceCeiling, short } from "../lib/format.js";
 import { SOLUTION_ROLES, lookOf } from "./card.js";
+import { newFailures } from "./failures.js";
 import { answerOf, chipOf, verdictOf } from "./head.js";
 import { liveLedger } from "./ledger.js";
 import { listRounds } from "./round.js";
@@ -94,7 +95,7 @@ export function drawTable(root, rows, run, now, scale, reference) {
     el("thead", {}, el("tr", {}, ...cells)), el("tbody", {}, ...rows.map((row) => tableRow(row, now, scale)))); // prettier-ignore
   const words = countVerdicts([...run.lanes.values()]);
   const title = el("div", { class: "panel__head" }, el("h2", {}, isOver(run) ? "Result" : "Ledger so far"), el("span", { class: "small quiet" }, words), reference && isOver(run) ? el("span", { class: "push small quiet nowrap" }, "reference answer ", el("b", {}, reference)) : null);
-  root.replaceChildren(el("section", { class: "panel" }, title, el("div", { class: "scroll-x" }, table)), newTrail(rows));
+  root.replaceChildren(el("section", { class: "panel" }, title, el("div", { class: "scroll-x" }, table)), newFailures(rows.map((row) => row.lane)), newTrail(rows));
 }
 
 /** Return what each lane answered from round to round. @param {readonly Row[]} rows */
