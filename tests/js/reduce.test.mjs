@@ -117,6 +117,38 @@ test("a resumed lane empties open calls and keeps finished ones", () => {
   assert.ok(calls.every((call) => call.state !== "running" || call.text === ""));
 });
 
+const factsOf = (part) => part.filter((event) => event.kind !== "text_delta");
+
+test("who saw it live and who reads the link later end in the same state", () => {
+  assert.deepEqual(play(events), play(factsOf(events)));
+});
+
+const usage = { prompt_tokens: 9, completion_tokens: 3, reasoning_tokens: 0, cached_tokens: 0 };
+const ended = { lane: 11, at: 9, call: "draft-1", text: "new", thinking: "", usage };
+const endings = {
+  finished: { ...ended, kind: "call_finished", answer: null, finish_reason: "stop", first_token_at: 7, retries: 0, marks: [] },
+  failed: { ...ended, kind: "call_failed", error: "The worker died while it was written." },
+  cancelled: { ...ended, kind: "call_cancelled" },
+};
+
+for (const [name, ending] of Object.entries(endings)) {
+  test(`a draft that a dying worker cut, then ${name}, is the same live and later`, () => {
+    const resumed = { lane: 11, at: 5, kind: "lane_resumed", fence: 2 };
+    const live = [started, delta(0, "a long first attempt"), resumed, started, delta(0, "ne", { at: 7 }), ending];
+
+    const run = play(live);
+
+    assert.equal(textOf(run), "new");
+    assert.deepEqual(run, play(factsOf(live)));
+    assert.deepEqual(run, play(live.slice(0, 5), live));
+  });
+}
+
+test("text of the old worker that comes behind the take-over changes nothing", () => {
+  const resumed = { lane: 11, at: 5, kind: "lane_resumed", fence: 2 };
+  assert.equal(textOf(play([started, delta(0, "old "), resumed, delta(4, "text", { at: 4 }), delta(0, "new", { at: 6 })])), "new");
+});
+
 test("events of other lanes change nothing", () => {
   assert.deepEqual(play([{ ...started, lane: 99 }]), newRun(laneIds));
 });

@@ -83,7 +83,7 @@ def _join(deltas: Any) -> list[dict[str, Any]]:
         elif before is None:  # the log has lost the beginning; the whole text comes when the call ends
             joined[key] = {**delta, "start": 0, "text": "…".ljust(delta["start"]) + delta["text"]}
         elif before is not None and _units(before["text"]) == delta["start"]:
-            joined[key] = {**delta, "start": 0, "text": before["text"] + delta["text"]}
+            joined[key] = {**delta, "at": before["at"], "start": 0, "text": before["text"] + delta["text"]}
     return list(joined.values())
 
 

@@ -88,7 +88,8 @@ function endCall(lane, event, touch, change) {
   const call = lane.calls.get(event.call);
   if (!call || call.state === "done" || (call.state !== "running" && change.state !== "done")) return;
   const { text, thinking, usage, at } = event;
-  Object.assign(call, { text, thinking, usage, endedAt: at, tokens: usage.completion_tokens }, change);
+  // what only the deltas told is forgotten: who looks later never heard of it
+  Object.assign(call, { text, thinking, usage, endedAt: at, tokens: usage.completion_tokens, firstTokenAt: null }, change);
   touch(lane.id, "body");
   touch(lane.id, call.key);
 }

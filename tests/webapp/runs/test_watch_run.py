@@ -178,6 +178,20 @@ def test_a_late_viewer_gets_the_text_that_is_still_being_written() -> None:
     assert [(delta["start"], delta["text"].strip()) for delta in deltas] == [(0, "one two three four")]
 
 
+def test_a_late_viewer_is_told_when_the_text_began() -> None:
+    run = make_run("direct")
+    [lane] = lane_ids(run)
+    started = {"kind": "call_started", "lane": lane, "call": "draft-1", "at": 1}
+    run.events.create(lane_id=lane, identity="CallStarted:draft-1", kind="call_started", body=started)
+    delta = {"kind": "text_delta", "lane": lane, "call": "draft-1", "channel": "answer"}
+    for at, start, text in ((5, 0, "one "), (9, 4, "two")):
+        stream.append_now(redis_now(), run.id, orjson.dumps([{**delta, "at": at, "start": start, "text": text}]))
+
+    events = take_snapshot(run.id, [lane]).events
+
+    assert events == [started, {**delta, "at": 5, "start": 0, "text": "one two"}]
+
+
 def _snapshot_of(run: Run) -> list[Frame]:
     try:
         return take_snapshot(run.id, lane_ids(run)).events
