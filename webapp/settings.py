@@ -153,12 +153,10 @@ WHITENOISE_ALLOW_ALL_ORIGINS = False
 # Engines
 
 DATABASE_URL = _text("DATABASE_URL", default="postgres://127.0.0.1/retort")
-DATABASES = {
-    "default": {
-        **dj_database_url.parse(DATABASE_URL),
-        "CONN_HEALTH_CHECKS": True,
-    }
-}
+_DATABASE = dj_database_url.parse(DATABASE_URL, conn_health_checks=True)
+if _DATABASE["ENGINE"] == "django.db.backends.postgresql":  # a network that swallows packets must not hold a page
+    _DATABASE["OPTIONS"] = {"connect_timeout": 5, **_DATABASE.get("OPTIONS", {})}
+DATABASES = {"default": _DATABASE}
 REDIS_URL = _text("REDIS_URL", default="redis://127.0.0.1:6379/0")
 CHANNEL_LAYERS = {
     "default": {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": [REDIS_URL]}}
