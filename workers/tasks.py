@@ -1,5 +1,6 @@
 """Celery's way in, and the only file here that knows the site: a task is a hint that some lanes wait."""
 
+import asyncio
 import signal
 import subprocess
 import sys
@@ -20,13 +21,15 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from webapp.lib.patience import patient
-from webapp.runs import claiming, recording
+from webapp.runs import capabilities, claiming, recording
 from webapp.status.reporting import Reporter
 from workers import metrics
 from workers.app import app
 from workers.backends.limits import LimitedModel
 from workers.backends.openai_server import OpenAIServer
+from workers.backends.probing import identify, probe
 from workers.core.assignments import Assignment
+from workers.core.errors import ModelError
 from workers.core.events import Event, RunEnded
 from workers.core.model import Model
 from workers.crew import Crew, Desk
@@ -142,6 +145,24 @@ def _form_crew(run_id: str, claim: Callable[[int], Assignment | None], tools: To
 def _patience_seconds() -> float:
     """Return how long a database in trouble is waited for: as long as a lease lasts. Then others have the lanes."""
     return HURRIED_SECONDS if workplace.is_closing else claiming.LEASE.total_seconds()
+
+
+@app.task(name="workers.tasks.probe_model")
+def probe_model(*, model: str, **_: Any) -> None:
+    """Find out what a model of the server can do, unless that is known."""
+    asyncio.run(_probe(model))
+
+
+async def _probe(model: str) -> None:
+    server = settings.MODEL_SERVER
+    async with OpenAIServer(server.base_url, server.api_key) as asked:
+        try:
+            identity = await identify(asked, model)
+            if not capabilities.is_current(model, identity):
+                capabilities.remember(model, identity, await probe(asked, model))
+        except ModelError as error:
+            log.warning("probe_failed", model=model, error=str(error))
+            capabilities.forget(model)
 
 
 # --- the worker's life ------------------------------------------------------------------------------------------

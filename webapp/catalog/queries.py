@@ -13,6 +13,7 @@ from webapp.catalog.documentation import Block, Piece, read_documentation, read_
 from webapp.catalog.drawing import Diagram, count_roles, count_widest, draw
 from webapp.catalog.parameters import Parameter, read_parameters, show_value
 from workers import strategies
+from workers.core.capabilities import FEATURES, Feature
 from workers.core.estimate import Estimate, estimate_cost
 from workers.core.events import CallFinished, CallStarted, Ledger, RoundOpened, WorkspaceWritten
 from workers.core.playing import Played, play_example, play_silently
@@ -66,9 +67,9 @@ class Entry(NamedTuple):
         return f"https://arxiv.org/abs/{found[1]}" if found else ""
 
     @property
-    def needs(self) -> list[str]:
+    def needs(self) -> list[tuple[Feature, str]]:
         """Return what the server must offer beyond chat."""
-        return sorted(need.replace("_", " ") for need in self.strategy.needs)
+        return [(need, FEATURES[need]) for need in sorted(self.strategy.needs)]
 
 
 class Summary(NamedTuple):

@@ -16,9 +16,11 @@ from pydantic import BaseModel, Field
 
 from webapp.catalog.forms import SettingsForm, write_texts
 from webapp.problems.models import Problem
+from webapp.runs.capabilities import find_lacks
 from webapp.runs.launching import RecipeSpec
 from webapp.runs.models_on_server import ServedModel
 from workers import graders, strategies
+from workers.core.capabilities import FEATURES
 from workers.core.errors import UnreadableAnswer
 from workers.core.model import estimate_tokens
 from workers.core.strategy import FAMILIES, Strategy
@@ -130,6 +132,8 @@ class Card:
             field.widget.attrs["placeholder"] = "as shared"
         self.model = texts.get(f"{self.prefix}-model", "").strip()
         self.errors: list[str] = []
+        self.lacks: list[str] = []
+        """Sentences: what the strategy needs and the model server does not offer."""
         self.model_error = ""
         self.model_name = f"{self.prefix}-model"
         self.family_title = FAMILIES[strategy.family]
@@ -140,6 +144,11 @@ class Card:
     def is_valid(self) -> bool:
         """Say whether every field of the card can be used."""
         return all((self.params.is_valid(), self.own.is_valid(), not self.errors, not self.model_error))
+
+    @property
+    def needs(self) -> list[str]:
+        """Return what the strategy needs beyond chat, in words."""
+        return [FEATURES[need] for need in sorted(self.strategy.needs)]
 
     @property
     def idea(self) -> str:
@@ -229,6 +238,8 @@ class ComparisonForm:
             self.model_error = _missing(self.model, self.models)
             for card in self.picked:
                 card.model_error = _missing(card.model, self.models) if card.model else ""
+        for card in self.cards:
+            card.lacks = find_lacks(card.strategy.needs, card.model or self.model)
         self._judge_lanes()
         self._judge_length()
 
@@ -251,6 +262,7 @@ class ComparisonForm:
             spec = self.spec(card)
             if spec in lanes:
                 card.errors.append(f"The same recipe as lane {lanes.index(spec) + 1}. Change one, or clear one.")
+            card.errors += card.lacks
             lanes.append(spec)
         if not lanes:
             self.errors.append("Pick at least one strategy.")

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 from redis.exceptions import RedisError
 
 from webapp.problems.models import Problem, Suite
+from webapp.runs.capabilities import find_lacks
 from webapp.runs.models import ENDED, Lane, Recipe, Run, Status
 from webapp.runs.recording import announce, end_from_outside
 from workers.app import app
@@ -59,6 +60,8 @@ def check_recipe(spec: RecipeSpec) -> Recipe:
         raise BadRecipe({"strategy": [f"There is no strategy '{spec.strategy}'; there are {', '.join(catalog())}."]})
     if not spec.model.strip():
         raise BadRecipe({"model": ["Name the model that the strategy is to use."]})
+    if lacks := find_lacks(strategy.needs, spec.model.strip()):
+        raise BadRecipe({"strategy": lacks})
     errors: dict[str, list[str]] = {}
     params = _parse(strategy.params, spec.params, "params", errors)
     sampling = _parse(Sampling, spec.sampling, "sampling", errors)

@@ -51,6 +51,11 @@ class Capabilities(Value):
         """Return what is known of a feature."""
         return self.findings.get(feature, Finding())
 
+    @property
+    def is_complete(self) -> bool:
+        """Say whether the server answered every question."""
+        return all(self.find(feature).is_there is not None for feature in FEATURES)
+
     def explain_lacks(self, needs: Collection[Feature]) -> list[str]:
         """Return a sentence for each need that the server is known not to meet.
 
