@@ -6,6 +6,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from webapp.api import api
 from webapp.health import healthz, readyz
 
+handler400 = "webapp.lib.refusals.refuse"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("webapp.runs.urls")),
     path("", include("webapp.catalog.urls")),
