@@ -13,6 +13,7 @@ from tests.model_server import Rule
 from workers.backends.openai_server import OpenAIServer
 from workers.core import events
 from workers.core.assignments import LaneWork
+from workers.core.model import Model
 from workers.graders import are_equal
 from workers.running import LaneRun
 from workers.strategies import catalog
@@ -26,7 +27,7 @@ CALL_ENDS = (events.CallFinished, events.CallFailed, events.CallCancelled)
 
 def make_lane(
     strategy: str,
-    model: OpenAIServer,
+    model: Model,
     heard: list[events.Event],
     *,
     budget_tokens: int | None = None,

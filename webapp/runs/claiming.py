@@ -93,7 +93,7 @@ def check_in(run_id: str, fences: Mapping[int, int], renew: bool) -> Pulse:  # n
         for lane_id, fence in fences.items():
             lanes.filter(pk=lane_id, fence=fence, status=Status.RUNNING).update(lease_until=Now() + LEASE)
     now_held = dict(lanes.values_list("id", "fence"))
-    lost = frozenset(lane for lane, fence in fences.items() if now_held.get(lane, fence) != fence)
+    lost = frozenset(lane for lane, fence in fences.items() if now_held.get(lane) != fence)
     cancelled = Run.objects.filter(pk=run_id, cancel_requested_at__isnull=False).exists()
     return Pulse(cancelled, lost)
 

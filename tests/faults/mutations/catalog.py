@@ -104,6 +104,13 @@ MUTATIONS = (
         (VIEWERS, "tests/webapp/runs/test_watch_run.py::test_a_trimmed_log_is_answered_with_a_snapshot"),
     ),
     Mutation(
+        "a queue without bounds", "webapp/runs/viewers.py",
+        "        if self._waiting_bytes > MOST_WAITING_BYTES:\n",
+        "        if self._waiting_bytes < 0:\n",
+        ("tests/webapp/runs/test_share_a_run.py::"
+         "test_a_viewer_that_takes_nothing_is_given_up_after_a_megabyte_and_holds_up_nobody",),
+    ),
+    Mutation(
         "a browser that knows no holes", "static/js/run/place.js",
         "    if (frame.prev !== cursor || frame.epoch !== epoch) return false;\n",
         "    if (frame.epoch !== epoch) return false;\n",
