@@ -46,13 +46,19 @@ async def measure(site: LiveSite, *, repeats: int, is_quick: bool) -> list[Figur
 
 
 async def _kill_one(site: LiveSite, workers: list[parts.Process]) -> float:
-    """Start a lane, kill the worker that has it, and wait for the lane's next text; takes the dead from the list."""
-    wrote = asyncio.Event()
+    """Start a lane, kill the worker that has it, and wait for text by another; takes the dead from the list."""
+    wrote, wrote_again, is_resumed = asyncio.Event(), asyncio.Event(), False
 
     def hear(frame: bytes) -> None:
-        if any(event["kind"] == "text_delta" for event in orjson.loads(frame).get("events", [])):
-            wrote.set()
+        nonlocal is_resumed
+        for event in orjson.loads(frame).get("events", []):
+            is_resumed = is_resumed or event["kind"] == "lane_resumed"
+            if event["kind"] == "text_delta":
+                (wrote_again if is_resumed else wrote).set()
 
+    async with asyncio.timeout(60):
+        while any(_has_stream(worker, site) for worker in workers):  # noqa: ASYNC110  # of the run before
+            await asyncio.sleep(0.1)
     run_id = await start(site, recipe("direct"))
     viewer = await watch(site.address, run_id, hear)
     async with asyncio.timeout(120):
@@ -61,9 +67,7 @@ async def _kill_one(site: LiveSite, workers: list[parts.Process]) -> float:
         os.killpg(owner.pid, signal.SIGKILL)
         workers.remove(owner)
         began = time.perf_counter()
-        await asyncio.sleep(0.5)  # what was on its way arrives
-        wrote.clear()
-        await wrote.wait()
+        await wrote_again.wait()
     waited = time.perf_counter() - began
     viewer.transport.close()
     site.ask(f"api/v1/runs/{run_id}/cancel", {})
