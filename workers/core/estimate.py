@@ -42,10 +42,11 @@ class SilentModel:
         written = min(self._tokens or request.max_tokens, request.max_tokens)
         prompt = sum(estimate_tokens(message.content) for message in request.messages)
         usage = Usage(prompt_tokens=prompt, completion_tokens=written)
-        # Four bytes a token, so that prompts built from the text have their real size. Seven answers in turn, so that
-        # no strategy stops early because one round says what the round before said; one verdict, so that judges never
-        # settle what a tie would have to.
-        text = "etc " * (written - 5) + f"\\boxed{{{1 + self._calls % 7}}}\nVerdict: 1"
+        # Four bytes a token, so that prompts built from the text have their real size, in paragraphs that can be taken
+        # for steps. Seven answers in turn, so that no strategy stops early because one round says what the round
+        # before said; one verdict, so that judges never settle what a tie would have to.
+        paragraphs = ("etc " * 7 + "e.\n\n") * (written // 8)
+        text = f"{paragraphs[: 4 * (written - 5)]}\\boxed{{{1 + self._calls % 7}}}\nVerdict: 1"
         yield Chunk(text=text, finish_reason="stop", usage=usage)
 
     async def count_tokens(self, text: str) -> int:

@@ -27,6 +27,7 @@ PV = catalog()["pessimistic_verification"]
 SSS = catalog()["sample_scrutinize"]
 TOURNAMENT = catalog()["tournament"]
 GRM = catalog()["generative_reward"]
+PROCESS = catalog()["process_evaluation"]
 
 
 def calls_of(played: Played) -> list[tuple[str, str, tuple[str, ...], int, int]]:
@@ -48,6 +49,7 @@ def calls_of(played: Played) -> list[tuple[str, str, tuple[str, ...], int, int]]
         pytest.param(SSS, {"drafts": 1}, id="one scrutinized draft"),
         pytest.param(TOURNAMENT, {"drafts": 1}, id="a tournament of one"),
         pytest.param(GRM, {"drafts": 1}, id="one evaluated draft"),
+        pytest.param(PROCESS, {"drafts": 1}, id="one draft, no process"),
     ],
 )
 async def test_the_smallest_case_is_direct(strategy: Any, params: dict[str, Any]):
@@ -304,3 +306,11 @@ async def test_generative_reward_costs_its_evaluations(drafts: int, evaluations:
     times = 2 if drafts == 7 else 1  # seven answers are a group of six and one, and then the last two
     assert cost.calls == drafts + times * evaluations * (1 + is_reviewed)
     assert cost.depth == 1 + times * (1 + is_reviewed)
+
+
+@given(drafts=st.integers(2, 6), steps=st.integers(1, 6), verdicts=st.integers(1, 3))
+@settings(max_examples=15)
+async def test_process_evaluation_costs_its_wholes_and_its_steps(drafts: int, steps: int, verdicts: int):
+    cost = await estimate(PROCESS, drafts=drafts, steps=steps, verdicts=verdicts)
+
+    assert (cost.calls, cost.depth) == (drafts + drafts * verdicts * (1 + steps), 2)
