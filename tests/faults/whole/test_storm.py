@@ -16,7 +16,7 @@ from tests.faults.stack import Member, Stack
 KILLS = int(os.environ.get("STORM_KILLS") or 200)
 RUNS = int(os.environ.get("STORM_RUNS") or 50)
 SEED = int(os.environ.get("STORM_SEED") or random.SystemRandom().randrange(10**6))
-LONGEST_PAUSE_SECONDS = 4.0
+LONGEST_PAUSE_SECONDS = 3.0
 LONGEST_DEATH_SECONDS = 2.0
 
 
