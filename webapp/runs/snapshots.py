@@ -1,6 +1,6 @@
 """What a viewer who comes late needs: every fact so far, and the text of calls that are still being written."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import orjson
@@ -72,19 +72,36 @@ def _read_open_texts(run_id: str, top: int, wanted: set[OpenCall]) -> list[dict[
     return _join(reversed(found))
 
 
-def _join(deltas: Any) -> list[dict[str, Any]]:
+class _Text:
+    """One channel of a call, put together again."""
+
+    def __init__(self, first: dict[str, Any]) -> None:
+        start = first["start"]
+        # if the log has lost the beginning, the whole text comes when the call ends
+        self._parts = ["…".ljust(start) if start else ""]
+        self._length = start
+        self._first = self._last = first
+
+    def add(self, delta: dict[str, Any]) -> None:
+        """Append what joins on; what is behind a hole is left out."""
+        if delta["start"] == self._length:
+            self._parts.append(delta["text"])
+            self._length += _units(delta["text"])
+            self._last = delta
+
+    def whole(self) -> dict[str, Any]:
+        return {**self._last, "at": self._first["at"], "start": 0, "text": "".join(self._parts)}
+
+
+def _join(deltas: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return one delta for each call and channel, as far as its text has no hole."""
-    joined: dict[tuple[int, str, str], dict[str, Any]] = {}
+    texts: dict[tuple[int, str, str], _Text] = {}
     for delta in deltas:
         key = (delta["lane"], delta["call"], delta["channel"])
-        before = joined.get(key)
-        if before is None and delta["start"] == 0:
-            joined[key] = delta
-        elif before is None:  # the log has lost the beginning; the whole text comes when the call ends
-            joined[key] = {**delta, "start": 0, "text": "…".ljust(delta["start"]) + delta["text"]}
-        elif before is not None and _units(before["text"]) == delta["start"]:
-            joined[key] = {**delta, "at": before["at"], "start": 0, "text": before["text"] + delta["text"]}
-    return list(joined.values())
+        if key not in texts:
+            texts[key] = _Text(delta)
+        texts[key].add(delta)
+    return [text.whole() for text in texts.values()]
 
 
 def _units(text: str) -> int:
