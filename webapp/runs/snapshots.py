@@ -76,15 +76,16 @@ class _Text:
     """One channel of a call, put together again."""
 
     def __init__(self, first: dict[str, Any]) -> None:
-        start = first["start"]
-        # if the log has lost the beginning, the whole text comes when the call ends
-        self._parts = ["…".ljust(start) if start else ""]
-        self._length = start
+        self._parts: list[str] = []
+        self._length = 0
         self._first = self._last = first
 
     def add(self, delta: dict[str, Any]) -> None:
-        """Append what joins on; what is behind a hole is left out."""
-        if delta["start"] == self._length:
+        """Append what joins on. What the log has lost is filled up: the whole text comes when the call ends."""
+        if (lost := delta["start"] - self._length) > 0:
+            self._parts.append("…".ljust(lost))
+            self._length += lost
+        if lost >= 0:
             self._parts.append(delta["text"])
             self._length += _units(delta["text"])
             self._last = delta
@@ -94,7 +95,7 @@ class _Text:
 
 
 def _join(deltas: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return one delta for each call and channel, as far as its text has no hole."""
+    """Return one delta for each call and channel."""
     texts: dict[tuple[int, str, str], _Text] = {}
     for delta in deltas:
         key = (delta["lane"], delta["call"], delta["channel"])

@@ -70,13 +70,17 @@ class Tailer:
 
     async def follow(self) -> None:
         """Keep up with the log until cancelled."""
-        while True:
-            try:
-                async with self._listening():
-                    await self._keep_looking()
-            except Exception:  # Redis or the database is away: viewers wait, lanes go on
-                log.exception("tailer_interrupted", run=self._run_id)
-            await asyncio.sleep(RETRY_SECONDS)
+        try:
+            while True:
+                try:
+                    async with self._listening():
+                        await self._keep_looking()
+                except Exception:  # Redis or the database is away: viewers wait, lanes go on
+                    log.exception("tailer_interrupted", run=self._run_id)
+                await asyncio.sleep(RETRY_SECONDS)
+        finally:
+            for flight in self._flights.values():
+                flight.cancel()
 
     @asynccontextmanager
     async def _listening(self) -> AsyncIterator[None]:

@@ -1,7 +1,9 @@
 """The live log of a run: one Redis stream, both ends in one file.
 
 Every entry is one frame's events and has an offset: 1, 2, 3 … without a hole. The epoch names this incarnation of
-the log; if the log was lost and begins anew, the epoch differs and nobody mistakes a new offset for an old one.
+the log; if the log was lost and begins anew, the epoch differs and nobody mistakes a new offset for an old one. It
+differs too when Redis was started again: with an append-only file written once a second, the last offsets before its
+death may be given a second time, to other entries. What the file has kept stays readable.
 Source: the recovery rules of Centrifugo.
 """
 
@@ -19,11 +21,13 @@ KEEP_SECONDS = 24 * 3600
 KEEP_ENTRIES = 100_000
 
 _APPEND = """
-local epoch = redis.call('HGET', KEYS[2], 'epoch')
-if not epoch then
-  epoch = ARGV[2]
-  redis.call('HSET', KEYS[2], 'epoch', epoch, 'top', 0)
+local server = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)')
+local known = redis.call('HMGET', KEYS[2], 'epoch', 'server')
+if not known[1] then
+  redis.call('HSET', KEYS[2], 'epoch', ARGV[2], 'top', 0, 'server', server)
   redis.call('DEL', KEYS[1])
+elseif known[2] ~= server then
+  redis.call('HSET', KEYS[2], 'epoch', ARGV[2], 'server', server)
 end
 local top = redis.call('HINCRBY', KEYS[2], 'top', 1)
 redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[3], top .. '-0', 'events', ARGV[1], 'emitted', ARGV[6])

@@ -192,6 +192,38 @@ def test_a_late_viewer_is_told_when_the_text_began() -> None:
     assert events == [started, {**delta, "at": 5, "start": 0, "text": "one two"}]
 
 
+@pytest.mark.parametrize(
+    ("kept", "text"),
+    [([0, 1, 2], "one two six"), ([1, 2], "…   two six"), ([0, 2], "one …   six"), ([0, 1, 1, 2], "one two six")],
+    ids=["all", "beginning lost", "middle lost", "told twice"],
+)
+def test_text_that_the_log_has_lost_is_filled_up(kept: list[int], text: str) -> None:
+    """So that what is written next joins on; a viewer whose text is shorter would ask for snapshots without end."""
+    run = make_run("direct")
+    [lane] = lane_ids(run)
+    started = {"kind": "call_started", "lane": lane, "call": "draft-1", "at": 1}
+    run.events.create(lane_id=lane, identity="CallStarted:draft-1", kind="call_started", body=started)
+    for place in kept:
+        delta = {"kind": "text_delta", "lane": lane, "call": "draft-1", "channel": "answer", "at": 2}
+        piece = {**delta, "start": 4 * place, "text": ("one ", "two ", "six")[place]}
+        stream.append_now(redis_now(), run.id, orjson.dumps([piece]))
+
+    assert take_snapshot(run.id, [lane]).events[1]["text"] == text
+
+
+def test_a_redis_that_was_started_again_begins_another_epoch_and_keeps_the_text() -> None:
+    run = make_run("direct")
+    stream.append_now(redis_now(), run.id, b"[]")
+    before = stream.read_position(redis_now(), run.id)
+
+    redis_now().hset(f"run:{{{run.id}}}:meta", "server", "the one before")
+    stream.append_now(redis_now(), run.id, b"[]")
+
+    after = stream.read_position(redis_now(), run.id)
+    assert after.epoch != before.epoch
+    assert [entry.offset for entry in stream.read_back(redis_now(), run.id, after.offset)] == [2, 1]
+
+
 def _snapshot_of(run: Run) -> list[Frame]:
     try:
         return take_snapshot(run.id, lane_ids(run)).events
