@@ -63,7 +63,7 @@ async def test_a_server_that_was_not_entered_says_how() -> None:
 
 
 async def test_text_thinking_and_usage_arrive(model_server: ModelServer) -> None:
-    model_server.script(Rule(replies=("Two cats: 8 legs.",), thinking="Four each.", tokens_per_second=200))
+    model_server.script(Rule(replies=("Two cats: 8 legs.",), thinking="Four each.", tokens_per_second=20))
 
     async with OpenAIServer(model_server.base_url) as model:
         chunks = await read(model, make_request())
