@@ -156,15 +156,16 @@ def ask_for_work(*, run: Run, lane_ids: Sequence[int] | None = None) -> None:
         waiting = waiting.filter(id__in=lane_ids)
     lanes = list(waiting.filter(deaths__lt=SUSPECT_DEATHS).values_list("id", flat=True))
     suspects = list(waiting.filter(deaths__gte=SUSPECT_DEATHS).values_list("id", flat=True))
+    waiting.update(hinted_at=Now())  # first: a sweep meanwhile shall not ask too
     hints = [("run_lanes", lanes[start : start + LANES_PER_TASK]) for start in range(0, len(lanes), LANES_PER_TASK)]
-    for task, lane_ids in hints + [("run_alone", [lane_id]) for lane_id in suspects]:
-        kwargs = {"run_id": run.id, "lane_ids": lane_ids}
-        try:
+    hints += [("run_alone", [lane_id]) for lane_id in suspects]
+    try:
+        for task, chosen in hints:
+            kwargs = {"run_id": run.id, "lane_ids": chosen}
             app.send_task(f"workers.tasks.{task}", kwargs=kwargs, queue=queue, retry=False)
-        except (BrokerError, RedisError, OSError) as error:
-            log.warning("hint_not_sent", run=run.id, error=type(error).__name__)
-            return
-        Lane.objects.filter(id__in=lane_ids, status=Status.QUEUED).update(hinted_at=Now())
+    except (BrokerError, RedisError, OSError) as error:
+        log.warning("hint_not_sent", run=run.id, error=type(error).__name__)
+        waiting.update(hinted_at=None)  # one hint too many does no harm
 
 
 def cancel_run(*, run: Run) -> None:
