@@ -31,6 +31,8 @@ class Part(NamedTuple):
     """The error that it ends the stream with, unless a finish reason came before."""
     is_last: bool = False
     """Nothing after it is read."""
+    is_reason: bool = False
+    """It gives a reason for the end."""
 
 
 class Truth(NamedTuple):
@@ -53,6 +55,8 @@ def tell(parts: Sequence[Part]) -> Truth:
         text += part.says
         thinking += part.thinks
         counts = part.counts if part.counts is not None else counts
+        if finish and part.is_reason:
+            continue  # the first reason counts
         finish = finish or part.finish
         if part.fails and not finish:
             fails = part.fails
@@ -188,7 +192,13 @@ def finishes(draw: st.DrawFn) -> Part:
     reason = draw(st.sampled_from(["stop", "stop", "stop", *ENDINGS]))
     says = draw(st.sampled_from(["", "", "z"]))
     finish, fails = ENDINGS[reason]
-    return Part(draw(framed({"choices": [_choice(0, {"content": says}, reason)]})), says, finish=finish, fails=fails)
+    return Part(
+        draw(framed({"choices": [_choice(0, {"content": says}, reason)]})),
+        says,
+        finish=finish,
+        fails=fails,
+        is_reason=True,
+    )
 
 
 @st.composite
