@@ -127,7 +127,7 @@ class Recorder:
 
         return await self.until(are_claimed, f"lanes {sorted(fences)} are claimed anew", within=within)
 
-    async def until_ended(self, *, within: float = 90) -> float:
+    async def until_ended(self, *, within: float = 180) -> float:
         """Wait until every accepted run has ended; return the seconds it took."""
         sql = "SELECT count(*) FROM runs_run WHERE id = ANY(%s) AND ended_at IS NULL"
         return await self.until(lambda: self.count(sql, list(self.accepted)) == 0, "all runs have ended", within=within)

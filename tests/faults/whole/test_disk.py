@@ -86,4 +86,5 @@ def empty_events(stack: Stack) -> None:
     with stack.connect() as connection:
         connection.execute("DELETE FROM runs_event WHERE run_id = 'filler'")
         connection.execute("DELETE FROM runs_run WHERE id = 'filler'")
+        connection.execute("ALTER TABLE runs_event ALTER body SET STORAGE EXTENDED")
         connection.execute("VACUUM FULL runs_event")

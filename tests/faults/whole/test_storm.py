@@ -26,9 +26,10 @@ async def test_storm(stack: Stack, recorder: Recorder):
     stack.script(BRISKLY)
     began = time.monotonic()
     starting = asyncio.create_task(start_runs(recorder, spread_seconds=KILLS * LONGEST_PAUSE_SECONDS / 2.5))
-    killed = Counter[str]()
+    killed, died = Counter[str](), Counter[str]()
     for _ in range(KILLS):
         await asyncio.sleep(chance.uniform(0, LONGEST_PAUSE_SECONDS))
+        died += revive(stack)
         victim = choose(stack, chance)
         victim.kill()
         killed[victim.name] += 1
@@ -41,7 +42,9 @@ async def test_storm(stack: Stack, recorder: Recorder):
     sys.stderr.write(
         f"{took:.0f} s, killed {dict(killed)}, {refused} submissions refused, answers {recorder.answers}\n"
     )
-    history = await recorder.judge("Storm", f"kill -9 of random processes, seed {SEED}", injected=KILLS)
+    sys.stderr.write(f"ended by themselves {dict(died)}\n")
+    counts = ", ".join(f"{name} {count}" for name, count in sorted(killed.items()))
+    history = await recorder.judge("Storm", f"kill -9 of random processes ({counts}), seed {SEED}", injected=KILLS)
     sys.stderr.write(f"lanes {Counter(lane.status for lane in history.lanes)}, calls {len(history.calls)}\n")
     assert len(history.accepted) == RUNS
 
@@ -53,6 +56,15 @@ def choose(stack: Stack, chance: random.Random) -> Member:
         member = chance.choice(chance.choice(kinds))
         if member.is_alive:
             return member
+
+
+def revive(stack: Stack) -> Counter[str]:
+    """Do what a supervisor does: start again what has ended by itself; return who."""
+    dead = [member for member in (*stack.workers, *stack.webs) if not member.is_alive]
+    for member in dead:
+        sys.stderr.write(f"{member.name} ended by itself:\n{member.log[-1500:]}\n")
+        member.launch()
+    return Counter(member.name for member in dead)
 
 
 async def bring_back(stack: Stack, victim: Member) -> None:
