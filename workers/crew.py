@@ -24,6 +24,8 @@ log = structlog.get_logger(__name__)
 PULSE_SECONDS = 0.5
 RENEW_EVERY = 10
 """Pulses between two renewals of the leases: 5 of their 15 seconds."""
+LONGEST_SILENCE_SECONDS = 5.0
+"""Without a pulse for longer, a lease may have run out: who has the lanes is asked before a text is shown."""
 
 T = TypeVar("T")
 
@@ -60,12 +62,14 @@ class Crew:
         self._following: list[Event] = []
         self._is_leaving = False
         self._is_cut_off = False
+        self._checked_in_at = float("inf")
         self._lost: set[int] = set()
         self._fences: dict[int, int] = {}
         self._active: dict[int, LaneRun] = {}
 
     async def work(self, lane_ids: Sequence[int]) -> None:
         """Work until every lane that was free has ended, or `hand_over` is called; hands the rest over."""
+        self._checked_in_at = asyncio.get_running_loop().time()
         try:
             async with asyncio.TaskGroup() as group:
                 writer = group.create_task(self._outbox.run())
@@ -131,12 +135,16 @@ class Crew:
         while True:
             await asyncio.sleep(PULSE_SECONDS)
             beats += 1
-            held = {lane: self._fences[lane] for lane in self._active}
-            pulse = await self._ask(self._desk.check_in, held, beats % RENEW_EVERY == 0)
-            self._let_go(pulse.lost)
-            if pulse.is_cancelled:
-                for lane in list(self._active.values()):
-                    lane.stop()
+            await self._check_in(renew=beats % RENEW_EVERY == 0)
+
+    async def _check_in(self, *, renew: bool) -> None:
+        now = asyncio.get_running_loop().time()
+        pulse = await self._ask(self._desk.check_in, {lane: self._fences[lane] for lane in self._active}, renew)
+        self._checked_in_at = now
+        self._let_go(pulse.lost)
+        if pulse.is_cancelled:
+            for lane in list(self._active.values()):
+                lane.stop()
 
     async def _save(self, facts: Sequence[Event], prompts: dict[str, str]) -> None:
         while facts := [fact for fact in facts if fact.lane not in self._lost]:
@@ -149,6 +157,8 @@ class Crew:
 
     async def _publish_all(self, events: Sequence[Event], since: float) -> None:
         following, self._following = self._following, []
+        if asyncio.get_running_loop().time() - self._checked_in_at > LONGEST_SILENCE_SECONDS:
+            await self._check_in(renew=False)  # this process was halted; texts, unlike facts, pass no fence
         await self._publish([*(event for event in events if event.lane not in self._lost), *following], since)
 
     def _let_go(self, lane_ids: Iterable[int]) -> None:
