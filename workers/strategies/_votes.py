@@ -33,17 +33,21 @@ async def form_blocs(drafts: Sequence[Reply], equal: Equal) -> list[Bloc]:
 
     `drafts` stand in order of call; so do the blocs, by their first member. A draft without an answer is in none.
     """
-    blocs: list[Bloc] = []
+    blocs: list[tuple[str, list[Reply]]] = []
+    by_spelling: dict[str, list[Reply]] = {}  # what was spelled so before went into the first that is equal
     for draft in drafts:
         if draft.answer is None:
             continue
-        for position, bloc in enumerate(blocs):
-            if bloc.answer == draft.answer or await equal(bloc.answer, draft.answer):
-                blocs[position] = Bloc(bloc.answer, (*bloc.drafts, draft))
-                break
-        else:
-            blocs.append(Bloc(draft.answer, (draft,)))
-    return blocs
+        if draft.answer not in by_spelling:
+            for answer, members in blocs:
+                if await equal(answer, draft.answer):
+                    by_spelling[draft.answer] = members
+                    break
+            else:
+                by_spelling[draft.answer] = []
+                blocs.append((draft.answer, by_spelling[draft.answer]))
+        by_spelling[draft.answer].append(draft)
+    return [Bloc(answer, tuple(members)) for answer, members in blocs]
 
 
 def find_leader(blocs: Sequence[Bloc]) -> Bloc | None:

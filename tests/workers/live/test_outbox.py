@@ -46,6 +46,12 @@ def finished(call: str, text: str) -> events.CallFinished:
     )  # fmt: skip
 
 
+def count(lane: int, round_index: int, *calls: str) -> events.VotesCounted:
+    return events.VotesCounted(
+        lane=lane, at=0, round=round_index, tallies=(events.Tally(answer="42", calls=calls),), silent=(), expected=9
+    )
+
+
 def restarted(call: str) -> events.CallRestarted:
     return events.CallRestarted(lane=1, at=0, call=call, retry=1, error="cut", abandoned_tokens=1)
 
@@ -87,6 +93,23 @@ async def test_text_behind_a_restart_is_not_merged_into_text_before_it() -> None
     await outbox.flush()
 
     assert outside.frames == [[delta("draft-1", 0, "old"), restarted("draft-1"), delta("draft-1", 0, "new")]]
+
+
+async def test_of_the_counts_of_a_vote_that_wait_the_last_one_leaves() -> None:
+    outside = Outside()
+    outbox = Outbox(outside.save, outside.publish)
+
+    for lane, round_index, calls in ((1, 1, "a"), (1, 1, "ab"), (2, 1, "a"), (1, 2, "c"), (1, 1, "abd")):
+        outbox.emit(count(lane, round_index, *calls))
+    outbox.emit(finished("e", "42"))
+    await outbox.flush()
+    outbox.emit(count(1, 1, *"abde"))
+    await outbox.flush()
+
+    first, second = outside.frames
+    assert first == [count(2, 1, "a"), count(1, 2, "c"), count(1, 1, *"abd"), finished("e", "42")]
+    assert second == [count(1, 1, *"abde")]
+    assert outside.saved == [*first, *second]
 
 
 async def test_facts_are_saved_before_they_are_published() -> None:
