@@ -7,6 +7,29 @@ import aiohttp
 from workers.core.beat import next_beat
 
 
+class Beat:
+    """One timer for all streams of an event loop."""
+
+    def __init__(self) -> None:
+        """Wait for nothing yet."""
+        self._waiting: list[asyncio.Future[None]] = []
+
+    def next(self) -> asyncio.Future[None]:
+        """Return what is done at the next beat, or earlier if somebody sets it."""
+        loop = asyncio.get_running_loop()
+        if not self._waiting:
+            loop.call_at(next_beat(loop.time()), self._strike)
+        future = loop.create_future()
+        self._waiting.append(future)
+        return future
+
+    def _strike(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for future in waiting:
+            if not future.done():
+                future.set_result(None)
+
+
 class Pace:
     """Lets a stream's tokens gather until the next beat, and no longer once the stream has ended.
 
@@ -14,8 +37,9 @@ class Pace:
     than everything that it does with the token.
     """
 
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
+    def __init__(self, response: aiohttp.ClientResponse, beat: Beat) -> None:
         """Watch for the stream's end."""
+        self._beat = beat
         self.response = response
         self.content = response.content
         self._rest: asyncio.Future[None] | None = None
@@ -25,13 +49,8 @@ class Pace:
         """Wait for the beat or the end, whichever comes first."""
         if self.content.is_eof():
             return
-        loop = asyncio.get_running_loop()
-        self._rest = loop.create_future()
-        timer = loop.call_at(next_beat(loop.time()), self._wake)
-        try:
-            await self._rest
-        finally:
-            timer.cancel()
+        self._rest = self._beat.next()
+        await self._rest
 
     def _wake(self) -> None:
         if self._rest is not None and not self._rest.done():

@@ -13,7 +13,7 @@ import structlog
 from yarl import URL
 
 from workers import metrics
-from workers.backends._pace import Pace, take_unread
+from workers.backends._pace import Beat, Pace, take_unread
 from workers.backends._patience import Patience, Watch
 from workers.backends._reading import StreamReader, parse_json
 from workers.backends._refusals import (
@@ -58,6 +58,7 @@ class OpenAIServer:
                 "e.g. http://gpu:8000/v1."
             )
         self._api = url if url.name == "v1" else url / "v1"
+        self._chat = self._api / "chat" / "completions"
         self.name = f"The model server at {self._api}"
         """For sentences."""
         self._patience = patience or Patience()
@@ -67,6 +68,7 @@ class OpenAIServer:
         if api_key:
             self._headers["Authorization"] = f"Bearer {api_key}"
         self._session: aiohttp.ClientSession | None = None
+        self._beat = Beat()
         self._can_tokenize = True
         self._counts_while_writing = True
 
@@ -120,7 +122,7 @@ class OpenAIServer:
         watch = Watch(self._patience, ends_at, clock())
         reader = StreamReader(self.name, request.max_tokens)
         with metrics.open_request() as counted:
-            pace = Pace(await self._post(request, ends_at))
+            pace = Pace(await self._post(request, ends_at), self._beat)
             try:
                 while not reader.is_done and (data := await self._read(pace, reader, watch)):
                     tokens = reader.tokens
@@ -159,10 +161,9 @@ class OpenAIServer:
     async def _send(self, request: Request, ends_at: float) -> aiohttp.ClientResponse:
         deadline = min(asyncio.get_running_loop().time() + self._patience.first_token_seconds, ends_at)
         body = _body(request, counts_while_writing=self._counts_while_writing)
-        url = self._api / "chat" / "completions"
         try:
             async with asyncio.timeout_at(deadline) as timeout:
-                return await self._client.post(url, data=body, headers=_JSON, allow_redirects=False)
+                return await self._client.post(self._chat, data=body, headers=_JSON, allow_redirects=False)
         except NETWORK_ERRORS as error:
             if isinstance(error, TimeoutError) and timeout.expired():
                 waited = f"{self._patience.first_token_seconds:g} s"
