@@ -39,10 +39,12 @@ def site_of_many() -> Iterator[Stack]:
 
 
 @pytest.fixture
-async def stack(site_of_many: Stack) -> Stack:
+async def stack(site_of_many: Stack) -> AsyncIterator[Stack]:
     await site_of_many.restore()
     site_of_many.script()
-    return site_of_many
+    yield site_of_many
+    watched = (*site_of_many.workers, *site_of_many.webs)
+    assert [member.name for member in watched if member.is_wanted and not member.is_alive] == []
 
 
 @pytest.fixture

@@ -37,6 +37,8 @@ class Member:
         self.lives = 0
         self.process: Process | None = None
         self.is_halted = False
+        self.is_wanted = False
+        """It was started and nobody ended it."""
 
     @property
     def name(self) -> str:
@@ -67,6 +69,7 @@ class Member:
     def launch(self) -> None:
         """Begin a life, from the main thread: the kernel ends the process with the thread that began it."""
         self.lives += 1
+        self.is_wanted = True
         self.process = Process(self.part, self.folder / f"{self.name}.{self.lives}.log")
 
     async def start(self) -> None:
@@ -81,6 +84,7 @@ class Member:
 
     def kill(self) -> None:
         """Kill -9: it learns of nothing."""
+        self.is_wanted = False
         self._current.stop(within_seconds=0)
         self.is_halted = False
 
@@ -100,6 +104,7 @@ class Member:
     async def terminate(self, *, within_seconds: float = 30) -> float:
         """Ask it to stop, as a deploy does; return how many seconds it took."""
         began = time.monotonic()
+        self.is_wanted = False
         self._current.ask_to_stop()
         while self.is_alive:
             if time.monotonic() - began > within_seconds:

@@ -47,6 +47,7 @@ async def test_storm(stack: Stack, recorder: Recorder):
     history = await recorder.judge("Storm", f"kill -9 of random processes ({counts}), seed {SEED}", injected=KILLS)
     sys.stderr.write(f"lanes {Counter(lane.status for lane in history.lanes)}, calls {len(history.calls)}\n")
     assert len(history.accepted) == RUNS
+    assert not died  # an engine that goes away is no reason to end
 
 
 def choose(stack: Stack, chance: random.Random) -> Member:
@@ -60,7 +61,7 @@ def choose(stack: Stack, chance: random.Random) -> Member:
 
 def revive(stack: Stack) -> Counter[str]:
     """Do what a supervisor does: start again what has ended by itself; return who."""
-    dead = [member for member in (*stack.workers, *stack.webs) if not member.is_alive]
+    dead = [member for member in (*stack.workers, *stack.webs) if member.is_wanted and not member.is_alive]
     for member in dead:
         sys.stderr.write(f"{member.name} ended by itself:\n{member.log[-1500:]}\n")
         member.launch()
