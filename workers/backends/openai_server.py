@@ -131,7 +131,7 @@ class OpenAIServer:
                     if reader.tokens > tokens:
                         watch.heard_token(clock())
                         metrics.COMPLETION_TOKENS.inc(reader.tokens - tokens)
-                    elif clock() > watch.find_deadline(reader):  # only comments came
+                    if clock() > watch.find_deadline(reader):  # only comments came, or tokens for too long
                         reader.fail(watch.explain(self.name, reader))
                 last = reader.end()
                 counted.finish(reader.finish_reason, last)
