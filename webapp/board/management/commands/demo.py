@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import Error as DatabaseError
+from django.db import connection
 from django.urls import reverse
 from kombu.exceptions import OperationalError
 
@@ -51,6 +52,7 @@ class Command(BaseCommand):
         try:
             self._watch(run)
         except KeyboardInterrupt:
+            connection.close()  # it may be in the middle of a question; the next one opens another
             cancel_run(run=run)
             self.stdout.write("\nStopped; verdicts so far are kept. `make demo` continues the same run.")
             sys.exit(130)
