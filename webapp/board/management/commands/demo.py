@@ -1,13 +1,15 @@
 """`manage.py demo`: fill a leaderboard with real runs of the starter suite. Needs a running `make run`."""
 
+import signal
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import Error as DatabaseError
-from django.db import connection
 from django.urls import reverse
 from kombu.exceptions import OperationalError
 
@@ -50,9 +52,9 @@ class Command(BaseCommand):
         except (DatabaseError, OperationalError) as error:
             raise CommandError(f"The database or Redis does not answer. Start `make run` first. ({error})") from error
         try:
-            self._watch(run)
+            with _ctrl_c_between_looks() as asked_to_stop:
+                self._watch(run, asked_to_stop)
         except KeyboardInterrupt:
-            connection.close()  # it may be in the middle of a question; the next one opens another
             cancel_run(run=run)
             self.stdout.write("\nStopped; verdicts so far are kept. `make demo` continues the same run.")
             sys.exit(130)
@@ -79,7 +81,7 @@ class Command(BaseCommand):
             self.stdout.write(f"Continuing {title}: {again} lanes are left.")
         return run
 
-    def _watch(self, run: Run) -> None:
+    def _watch(self, run: Run, asked_to_stop: Callable[[], bool]) -> None:
         self.stdout.write(f"Watch it at {_address('run_matrix', run.pk)} (Ctrl-C here stops it)")
         shown = -1
         while True:
@@ -95,6 +97,8 @@ class Command(BaseCommand):
                 self.stdout.write("")
                 return
             time.sleep(LOOK_SECONDS)
+            if asked_to_stop():
+                raise KeyboardInterrupt
 
     def _say_where(self, run: Run) -> None:
         progress = load_progress(run)
@@ -104,6 +108,17 @@ class Command(BaseCommand):
             self.stdout.write(f"{progress.failed} lanes failed; `make demo` tries them again. The matrix says why.")
         assert run.suite
         self.stdout.write(f"Leaderboard: {_address('leaderboard', run.suite.slug)}")
+
+
+@contextmanager
+def _ctrl_c_between_looks() -> Iterator[Callable[[], bool]]:
+    """Note Ctrl-C instead of breaking off a question to the database, which leaves the connection busy."""
+    told: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _frame: told.append(number))
+    try:
+        yield lambda: bool(told)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _continue_once_stopped(run: Run) -> int:
