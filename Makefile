@@ -48,14 +48,14 @@ check: .venv/dev.made requirements/node/node_modules/made
 types: .venv/dev.made  ## the browser's event types, from the event classes
 	DEBUG=1 $(PY) manage.py make_types
 
-faults: .venv/dev.made  ## kill, halt and cut off every process in turn; `make test` does the quick ones
+faults: .venv/dev.made requirements/node/node_modules/made  ## kill, halt and cut off every process in turn; `make test` does the quick ones
 	rm -f var/faults.jsonl
 	HYPOTHESIS_PROFILE=thorough $(PY) -m pytest tests/faults -p no:randomly
+	$(PY) -m tests.faults.report
 	$(PY) -m tests.faults.mutations
 
 mutations: .venv/dev.made requirements/node/node_modules/made  ## put faults into the code: a named test must find each
 	$(PY) -m tests.faults.mutations
-	$(PY) -m tests.faults.report
 
 bench: .venv/dev.made
 	$(PY) -m tests.bench
