@@ -122,3 +122,11 @@ class Ballot:
             return Answer.from_reply(self._drafts[min(self._drafts)], note="no draft gives an answer")
         votes = sum(len(bloc.drafts) for bloc in self._blocs)
         return Answer.from_reply(leader.drafts[0], note=f"{len(leader.drafts)} of {votes} votes")
+
+
+async def hold_vote(lane: LiveLane, prompt: str, *, drafts: int) -> Ballot:
+    """Write drafts of one prompt in parallel, as the lane's first round, and let their answers vote."""
+    ballot = Ballot(lane, expected=drafts)
+    async with lane.round("Drafts"):
+        await lane.ask_many(prompt, times=drafts, role="draft", each=ballot.cast)
+    return ballot

@@ -31,7 +31,7 @@ from workers.core.strategy import Example, StrategyParams, strategy
 from workers.core.values import Answer, Problem
 from workers.strategies._judging import SCORE, ask_for_verdicts
 from workers.strategies._prompts import DRAFT
-from workers.strategies._votes import Ballot, find_best, find_heaviest
+from workers.strategies._votes import Ballot, find_best, find_heaviest, hold_vote
 
 Selector = Literal["naive", "weighted", "majority"]
 
@@ -82,10 +82,7 @@ def describe(params: Params) -> str:
 )
 async def best_of_n(problem: Problem, lane: LiveLane, params: Params) -> Answer:
     """Draft in parallel, judge in parallel, choose."""
-    ballot = Ballot(lane, expected=params.drafts)
-    async with lane.round("Drafts"):
-        prompt = fill(DRAFT, question=problem.question)
-        await lane.ask_many(prompt, times=params.drafts, role="draft", each=ballot.cast)
+    ballot = await hold_vote(lane, fill(DRAFT, question=problem.question), drafts=params.drafts)
     if len(ballot.voters) < 2:
         return ballot.winner()
     async with lane.round("Judge"):

@@ -31,7 +31,7 @@ from workers.core.strategy import Example, StrategyParams, strategy
 from workers.core.values import Answer, Problem, Reply
 from workers.strategies._judging import ask_about, attempt, quote, read_verdict, read_verdicts, say_unread
 from workers.strategies._prompts import DRAFT, draw, show_solution
-from workers.strategies._votes import Ballot, Bloc
+from workers.strategies._votes import Bloc, hold_vote
 
 EVALUATE = """\
 Problem:
@@ -127,10 +127,7 @@ def describe(params: Params) -> str:
 )
 async def generative_reward(problem: Problem, lane: LiveLane, params: Params) -> Answer:
     """Draft in parallel, evaluate together, add up."""
-    ballot = Ballot(lane, expected=params.drafts)
-    async with lane.round("Drafts"):
-        prompt = fill(DRAFT, question=problem.question)
-        await lane.ask_many(prompt, times=params.drafts, role="draft", each=ballot.cast)
+    ballot = await hold_vote(lane, fill(DRAFT, question=problem.question), drafts=params.drafts)
     if len(ballot.blocs) < 2:
         return ballot.winner()
     left, waited, evaluations = ballot.blocs, list[Reply](), list[Evaluation]()

@@ -32,7 +32,7 @@ from workers.core.strategy import Example, StrategyParams, strategy
 from workers.core.values import Answer, Problem
 from workers.strategies._judging import VERIFY, Verdicts, ask_for_verdicts
 from workers.strategies._prompts import DRAFT
-from workers.strategies._votes import Ballot, Bloc, find_best
+from workers.strategies._votes import Ballot, Bloc, find_best, hold_vote
 
 Penalty = Literal["log", "root"]
 
@@ -96,10 +96,7 @@ def describe(params: Params) -> str:
 )
 async def pessimistic_verification(problem: Problem, lane: LiveLane, params: Params) -> Answer:
     """Draft in parallel, verify in parallel, choose with caution."""
-    ballot = Ballot(lane, expected=params.drafts)
-    async with lane.round("Drafts"):
-        prompt = fill(DRAFT, question=problem.question)
-        await lane.ask_many(prompt, times=params.drafts, role="draft", each=ballot.cast)
+    ballot = await hold_vote(lane, fill(DRAFT, question=problem.question), drafts=params.drafts)
     if len(ballot.voters) < 2:
         return ballot.winner()
     async with lane.round("Verify"):

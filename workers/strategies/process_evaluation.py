@@ -32,7 +32,7 @@ from workers.core.strategy import Example, StrategyParams, strategy
 from workers.core.values import Answer, Problem, Reply
 from workers.strategies._judging import VERIFY, Verdicts, ask_for_verdicts, attempt, quote, read_verdict, say_unread
 from workers.strategies._prompts import DRAFT, show_solution
-from workers.strategies._votes import Ballot, find_best, find_heaviest
+from workers.strategies._votes import find_best, find_heaviest, hold_vote
 
 STEP = """\
 Problem:
@@ -108,10 +108,7 @@ def describe(params: Params) -> str:
 )
 async def process_evaluation(problem: Problem, lane: LiveLane, params: Params) -> Answer:
     """Draft in parallel, judge wholes and steps in parallel, choose."""
-    ballot = Ballot(lane, expected=params.drafts)
-    async with lane.round("Drafts"):
-        prompt = fill(DRAFT, question=problem.question)
-        await lane.ask_many(prompt, times=params.drafts, role="draft", each=ballot.cast)
+    ballot = await hold_vote(lane, fill(DRAFT, question=problem.question), drafts=params.drafts)
     drafts = ballot.voters
     if len(drafts) < 2:
         return ballot.winner()

@@ -31,7 +31,7 @@ from workers.core.strategy import Example, StrategyParams, strategy
 from workers.core.values import Answer, Problem, Reply
 from workers.strategies._judging import COMPARE, Count, Match, ask_for_verdicts, compare
 from workers.strategies._prompts import DRAFT
-from workers.strategies._votes import Ballot, find_best
+from workers.strategies._votes import Ballot, find_best, hold_vote
 
 SCRUTINIZE = """\
 Problem:
@@ -99,10 +99,7 @@ def describe(params: Params) -> str:
 )
 async def sample_scrutinize(problem: Problem, lane: LiveLane, params: Params) -> Answer:
     """Draft in parallel, check in parallel, compare what is left."""
-    ballot = Ballot(lane, expected=params.drafts)
-    async with lane.round("Drafts"):
-        prompt = fill(DRAFT, question=problem.question)
-        await lane.ask_many(prompt, times=params.drafts, role="draft", each=ballot.cast)
+    ballot = await hold_vote(lane, fill(DRAFT, question=problem.question), drafts=params.drafts)
     if len(ballot.voters) < 2:
         return ballot.winner()
     async with lane.round("Scrutinize"):

@@ -21,7 +21,7 @@ from workers.core.prompts import fill
 from workers.core.strategy import Example, StrategyParams, strategy
 from workers.core.values import Answer, Problem
 from workers.strategies._prompts import DRAFT
-from workers.strategies._votes import Ballot
+from workers.strategies._votes import hold_vote
 
 
 class Params(StrategyParams):
@@ -65,8 +65,5 @@ def describe(params: Params) -> str:
 )
 async def self_consistency(problem: Problem, lane: LiveLane, params: Params) -> Answer:
     """Draft in parallel, then vote."""
-    ballot = Ballot(lane, expected=params.drafts)
-    prompt = fill(DRAFT, question=problem.question)
-    async with lane.round("Drafts"):
-        await lane.ask_many(prompt, times=params.drafts, role="draft", each=ballot.cast)
+    ballot = await hold_vote(lane, fill(DRAFT, question=problem.question), drafts=params.drafts)
     return ballot.winner()

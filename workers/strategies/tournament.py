@@ -36,7 +36,7 @@ from workers.core.strategy import Example, StrategyParams, strategy
 from workers.core.values import Answer, Problem, Reply
 from workers.strategies._judging import COMPARE, Match, ask_about, compare, read_verdict, read_verdicts
 from workers.strategies._prompts import DRAFT, draw
-from workers.strategies._votes import Ballot
+from workers.strategies._votes import hold_vote
 
 LABEL = """\
 Problem:
@@ -134,10 +134,7 @@ def describe(params: Params) -> str:
 )
 async def tournament(problem: Problem, lane: LiveLane, params: Params) -> Answer:
     """Draft in parallel, then let the drafts meet round after round."""
-    ballot = Ballot(lane, expected=params.drafts)
-    async with lane.round("Drafts"):
-        prompt = fill(DRAFT, question=problem.question)
-        await lane.ask_many(prompt, times=params.drafts, role="draft", each=ballot.cast)
+    ballot = await hold_vote(lane, fill(DRAFT, question=problem.question), drafts=params.drafts)
     team = {draft.key: place for place, bloc in enumerate(ballot.blocs) for draft in bloc.drafts}
     arena = Arena(problem.question, params, team, [len(bloc.drafts) for bloc in ballot.blocs])
     is_whole = params.form == "teams" or not params.distinct

@@ -29,7 +29,7 @@ from workers.core.strategy import Example, StrategyParams, strategy
 from workers.core.values import Answer, Problem
 from workers.strategies._judging import SCORE, VERIFY, ask_for_verdicts
 from workers.strategies._prompts import DRAFT
-from workers.strategies._votes import Ballot, find_best, find_heaviest
+from workers.strategies._votes import find_best, find_heaviest, hold_vote
 
 
 class Params(StrategyParams):
@@ -75,10 +75,7 @@ def describe(params: Params) -> str:
 )
 async def weighted_voting(problem: Problem, lane: LiveLane, params: Params) -> Answer:
     """Draft in parallel, weigh in parallel, vote."""
-    ballot = Ballot(lane, expected=params.drafts)
-    async with lane.round("Drafts"):
-        prompt = fill(DRAFT, question=problem.question)
-        await lane.ask_many(prompt, times=params.drafts, role="draft", each=ballot.cast)
+    ballot = await hold_vote(lane, fill(DRAFT, question=problem.question), drafts=params.drafts)
     if len(ballot.voters) < 2:
         return ballot.winner()
     template, most = (SCORE, 10) if params.weights == "score" else (VERIFY, 1)
