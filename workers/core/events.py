@@ -99,7 +99,7 @@ class CallStarted(CallEvent):
     seed: int
     max_tokens: int
     after: tuple[str, ...]
-    """Keys of the calls whose text went into the prompt."""
+    """Keys of the calls that this one waited for: their text went into the prompt, or decided that it is asked."""
 
 
 class TextDelta(CallEvent):

@@ -102,7 +102,7 @@ export interface CallStarted {
   prompt: string;
   seed: number;
   max_tokens: number;
-  /** Keys of the calls whose text went into the prompt. */
+  /** Keys of the calls that this one waited for: their text went into the prompt, or decided that it is asked. */
   after: string[];
 }
 
