@@ -19,6 +19,7 @@ from typing import Any
 import psutil
 import psycopg
 
+from tests.browser.stack import free_ports
 from tests.model_server import Rule
 from webapp.local import parts, postgres, redis, site
 from webapp.local.parts import Part, PartError, Process
@@ -136,14 +137,13 @@ class Stack:
         self.database_url, self.redis_url = postgres.url(sockets), redis.url(sockets)
         self.postgres = Member(postgres.part(folder / "postgres", sockets), folder)
         self.redis = Member(_bearing_full_disks(redis.part(folder / "redis", sockets)), folder)
-        model_port = free_port()
+        model_port, *ports = free_ports(1 + webs)
         self.model_address = f"http://127.0.0.1:{model_port}"
         self.model = Member(self._model_part(model_port), folder)
         self._shared = {
             "REDIS_URL": self.redis_url, "VLLM_BASE_URL": f"{self.model_address}/v1", "VLLM_MODEL": "scripted",
             "RETORT_VAR": str(folder), "SECRET_KEY": "for tests only",
         }  # fmt: skip
-        ports = [free_port() for _ in range(webs)]
         self.addresses = [site.address("127.0.0.1", port) for port in ports]
         self.webs = [
             self._member(
@@ -288,12 +288,6 @@ def running_stack(folder: Path, *, webs: int = 2, workers: int = 3, threads: int
 def _bearing_full_disks(part: Part) -> Part:
     """Let a write beyond a limit on files fail as on a full disk, rather than end the process by a signal."""
     return replace(part, command=("sh", "-c", 'trap "" XFSZ; exec "$@"', "sh", *part.command))
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _listens(port: int) -> bool:

@@ -1,7 +1,6 @@
 """The real vLLM as a process of the tests, and what it says of itself."""
 
 import asyncio
-import http.client
 import json
 import re
 import urllib.error
@@ -13,7 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from tests.vllm.environment import PYTHON, WEIGHTS
 from webapp.local import parts
-from webapp.local.model_server import free_address
+from webapp.local.model_server import answers_health, free_address
 
 MODEL = "smollm2"
 THREADS = 2
@@ -101,7 +100,7 @@ def running_vllm(log: Path, *options: str) -> Iterator[Vllm]:
             *("--served-model-name", MODEL, "--host", "127.0.0.1", "--port", str(port), "--max-model-len", "4096"),
             *("--max-num-seqs", "32", "--enforce-eager", "--enable-prompt-tokens-details", *options),
         ),
-        is_ready=lambda _log: _answers(port),
+        is_ready=lambda _log: answers_health(port),
         environment={
             "VLLM_CPU_KVCACHE_SPACE": "1",  # GiB
             "OMP_NUM_THREADS": str(THREADS),
@@ -113,17 +112,6 @@ def running_vllm(log: Path, *options: str) -> Iterator[Vllm]:
     )
     with parts.running(part, log):
         yield Vllm(f"http://127.0.0.1:{port}/v1")
-
-
-def _answers(port: int) -> bool:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-    try:
-        connection.request("GET", "/health")
-        return connection.getresponse().status == 200
-    except OSError:
-        return False
-    finally:
-        connection.close()
 
 
 def _read_counter(text: str, name: str) -> int:

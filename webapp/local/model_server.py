@@ -44,7 +44,7 @@ def part(address: Address) -> parts.Part:
     return parts.Part(
         name="model",
         command=(sys.executable, "-m", "webapp.local.model_server", "--port", str(address.port)),
-        is_ready=lambda _log: _answers(address.port),
+        is_ready=lambda _log: answers_health(address.port),
         environment={"PYTHONPATH": str(Path(__file__).parents[2]), "RETORT_EMBEDDED_KEY": address.api_key},
     )
 
@@ -68,7 +68,8 @@ def weights() -> Path:
     )
 
 
-def _answers(port: int) -> bool:
+def answers_health(port: int) -> bool:
+    """Say whether the model server at that port of this machine is up: llama.cpp's and vLLM's tell it alike."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
     try:
         connection.request("GET", "/health")
