@@ -14,13 +14,12 @@ from redis.exceptions import RedisError
 
 from webapp.runs.models import Call, Lane
 from webapp.runs.recording import redis_now
+from webapp.runs.snapshots import OpenCall, read_open_deltas
 from workers.core.events import CallRestarted
 from workers.core.model import estimate_tokens
 from workers.live import stream
 
 log = structlog.get_logger(__name__)
-OpenCall = tuple[int, str]
-_BEGINS = {"call_started", "call_restarted"}
 
 
 def find_losses(lanes: Sequence[Lane]) -> dict[int, list[CallRestarted]]:
@@ -54,24 +53,12 @@ def _measure_prompt(call: Call) -> int:
 
 def _count_written(run_id: str, calls: set[OpenCall]) -> dict[OpenCall, int]:
     """Return how many tokens each call's last attempt had written, by the run's log, where it had any."""
-    missing, found = set(calls), dict[OpenCall, int]()
+    found = dict[OpenCall, int]()
     try:
         top = stream.read_position(redis_now(), run_id).offset
-        while missing and top > 0 and (entries := stream.read_back(redis_now(), run_id, top)):
-            for entry in entries:
-                _look_back(entry.events, missing, found)
-            top = entries[-1].offset - 1
+        for delta in read_open_deltas(run_id, top, calls):
+            call = (delta["lane"], delta["call"])
+            found[call] = max(found.get(call, 0), delta["tokens"])
     except RedisError as error:
         log.warning("losses_unknown", run=run_id, error=type(error).__name__)
     return found
-
-
-def _look_back(events: bytes, missing: set[OpenCall], found: dict[OpenCall, int]) -> None:
-    for event in reversed(orjson.loads(events)):
-        call = (event["lane"], event.get("call"))
-        if event["kind"] == "lane_resumed":
-            missing.difference_update({one for one in missing if one[0] == event["lane"]})
-        elif call in missing and event["kind"] == "text_delta":
-            found[call] = max(found.get(call, 0), event["tokens"])
-        elif call in missing and event["kind"] in _BEGINS:
-            missing.discard(call)

@@ -1,6 +1,6 @@
 """What a viewer who comes late needs: every fact so far, and the text of calls that are still being written."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import orjson
@@ -36,7 +36,7 @@ def take_snapshot(run_id: str, lane_ids: Sequence[int]) -> Snapshot:
     )
     open_calls = _find_open_calls(facts)
     if open_calls and position.offset:
-        facts += _read_open_texts(run_id, position.offset, open_calls)
+        facts += _join(reversed(list(read_open_deltas(run_id, position.offset, open_calls))))
     return Snapshot(position, status, facts)
 
 
@@ -50,26 +50,20 @@ def _find_open_calls(facts: Sequence[dict[str, Any]]) -> set[OpenCall]:
     return calls
 
 
-def _read_open_texts(run_id: str, top: int, wanted: set[OpenCall]) -> list[dict[str, Any]]:
-    """Walk the log backwards until every open call's text has been seen from its beginning."""
-    missing, resumed_lanes = set(wanted), set[int]()
-    found: list[dict[str, Any]] = []
-    while missing and top > 0:
-        entries = stream.read_back(redis_now(), run_id, top)
-        if not entries:
-            break
+def read_open_deltas(run_id: str, top: int, calls: Iterable[OpenCall]) -> Iterator[dict[str, Any]]:
+    """Yield what the log has of the last attempt at each call, newest first, from offset `top` back."""
+    missing = set(calls)
+    while missing and top > 0 and (entries := stream.read_back(redis_now(), run_id, top)):
         for entry in entries:
             for event in reversed(orjson.loads(entry.events)):
                 call = (event["lane"], event.get("call"))
                 if event["kind"] == "lane_resumed":
-                    resumed_lanes.add(event["lane"])
-                    missing = {open_call for open_call in missing if open_call[0] not in resumed_lanes}
+                    missing = {open_call for open_call in missing if open_call[0] != event["lane"]}
                 elif call in missing and event["kind"] == "text_delta":
-                    found.append(event)
+                    yield event
                 elif call in missing and event["kind"] in _TEXT_BEGINS:
                     missing.discard(call)
         top = entries[-1].offset - 1
-    return _join(reversed(found))
 
 
 class _Text:
