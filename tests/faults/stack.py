@@ -119,6 +119,12 @@ class Member:
         """Return the bytes it holds, its children not counted."""
         return int(psutil.Process(self._current.pid).memory_info().rss)
 
+    def children_with(self, *words: str) -> list[psutil.Process]:
+        """Return the processes it started whose command has all these words."""
+        children = psutil.Process(self._current.pid).children(recursive=True)
+        running = [child for child in children if child.status() != psutil.STATUS_ZOMBIE]
+        return [child for child in running if set(words) <= set(child.cmdline())]
+
     def _signal_all(self, number: signal.Signals) -> None:
         family = psutil.Process(self._current.pid)
         for process in [family, *family.children(recursive=True)]:
