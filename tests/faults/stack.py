@@ -246,8 +246,10 @@ class Stack:
         sql = """
             SELECT extract(epoch FROM next.at - gone.at)::float8
             FROM audit AS gone JOIN audit AS next ON next.lane = gone.lane
-            WHERE gone.lane = ANY(%s) AND gone.what = 'status' AND gone.status = 'queued' AND next.what = 'claim'
-            AND next.id = (SELECT min(id) FROM audit WHERE lane = gone.lane AND what = 'claim' AND id > gone.id)
+            WHERE gone.lane = ANY(%s) AND gone.what = 'status' AND gone.status = 'queued' AND next.what = 'status'
+            AND next.status = 'running'
+            AND next.id = (SELECT min(id) FROM audit WHERE lane = gone.lane AND what = 'status'
+                AND status = 'running' AND id > gone.id)
         """
         return [seconds for (seconds,) in self.query(sql, list(fences))]
 
@@ -257,12 +259,17 @@ class Stack:
         connections = psutil.Process(self.webs[web].pid).net_connections("tcp")
         return sum(one.laddr.port == port and one.status == psutil.CONN_ESTABLISHED for one in connections)
 
+    def owners(self, lane_id: int) -> list[Member]:
+        """Return the worker of each claim of the lane, first to last; a sweep raises the fence, but claims nothing."""
+        names = self.query(
+            "SELECT who FROM audit WHERE what = 'status' AND status = 'running' AND lane = %s ORDER BY id", lane_id
+        )
+        members = {worker.name: worker for worker in self.workers}
+        return [members[name] for (name,) in names]
+
     def owner(self, lane_id: int) -> Member:
         """Return the worker that claimed the lane last."""
-        [(name,)] = self.query(
-            "SELECT who FROM audit WHERE what = 'claim' AND lane = %s ORDER BY id DESC LIMIT 1", lane_id
-        )
-        return next(worker for worker in self.workers if worker.name == name)
+        return self.owners(lane_id)[-1]
 
     def end(self) -> None:
         for member in reversed(self.members):
