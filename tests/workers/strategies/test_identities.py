@@ -28,6 +28,7 @@ SSS = catalog()["sample_scrutinize"]
 TOURNAMENT = catalog()["tournament"]
 GRM = catalog()["generative_reward"]
 PROCESS = catalog()["process_evaluation"]
+MIX = catalog()["prompting_mix"]
 
 
 def calls_of(played: Played) -> list[tuple[str, str, tuple[str, ...], int, int]]:
@@ -50,6 +51,7 @@ def calls_of(played: Played) -> list[tuple[str, str, tuple[str, ...], int, int]]
         pytest.param(TOURNAMENT, {"drafts": 1}, id="a tournament of one"),
         pytest.param(GRM, {"drafts": 1}, id="one evaluated draft"),
         pytest.param(PROCESS, {"drafts": 1}, id="one draft, no process"),
+        pytest.param(MIX, {"styles": 1, "votes": 1}, id="one vote in one style"),
     ],
 )
 async def test_the_smallest_case_is_direct(strategy: Any, params: dict[str, Any]):
@@ -148,6 +150,16 @@ async def test_a_vote_that_is_never_certain_is_self_consistency(drafts: int):
     other = await play(BOINF, {"most_drafts": drafts, "batch": drafts, "certainty": 1_000_000})
 
     assert calls_of(other) == calls_of(one)
+    assert other.answer == one.answer
+
+
+@pytest.mark.parametrize("drafts", [1, 5, 8])
+async def test_one_prompt_style_is_self_consistency(drafts: int):
+    one = await play(SC, {"drafts": drafts})
+    other = await play(MIX, {"styles": 1, "votes": drafts})
+
+    assert calls_of(other) == calls_of(one)
+    assert other.model.asked == one.model.asked
     assert other.answer == one.answer
 
 
@@ -314,3 +326,12 @@ async def test_process_evaluation_costs_its_wholes_and_its_steps(drafts: int, st
     cost = await estimate(PROCESS, drafts=drafts, steps=steps, verdicts=verdicts)
 
     assert (cost.calls, cost.depth) == (drafts + drafts * verdicts * (1 + steps), 2)
+
+
+@given(styles=st.integers(2, 4), pilot=st.integers(1, 5), votes=st.integers(1, 9))
+@settings(max_examples=15)
+async def test_prompting_mix_costs_its_pilot_and_its_votes(styles: int, pilot: int, votes: int):
+    cost = await estimate(MIX, styles=styles, pilot=pilot, votes=votes)
+
+    assert cost.calls == styles * pilot + max(0, votes - pilot)
+    assert cost.depth == (2 if votes > pilot else 1)
