@@ -9,9 +9,10 @@ from typing import Any, Literal
 import structlog
 
 from workers.core import events
+from workers.core.asking import LaneSettings, derive_seed
 from workers.core.assignments import LaneWork
 from workers.core.errors import BudgetSpent, ReasoningError
-from workers.core.lane import Equal, LaneSettings, LiveLane, derive_seed
+from workers.core.lane import Equal, LiveLane
 from workers.core.model import Model
 from workers.core.values import Answer, Problem, Sampling, Verdict
 from workers.graders import catalog as graders
@@ -54,6 +55,7 @@ class LaneRun:
                 work.seed,
                 work.budget_tokens,
                 work.given_up,
+                work.models,
             ),
             model=model,
             emit=self._listen,

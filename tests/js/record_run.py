@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 
 from workers.core import events
 from workers.core.answers import is_same_answer
+from workers.core.asking import LaneSettings
 from workers.core.errors import StreamCut
-from workers.core.lane import LaneSettings, LiveLane
+from workers.core.lane import LiveLane
 from workers.core.model import Chunk, Request
 from workers.core.values import Answer, Reply, Sampling, Usage
 

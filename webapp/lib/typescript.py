@@ -11,18 +11,22 @@ _SCALARS = {"string": "string", "integer": "number", "number": "number", "boolea
 def declare(schema: Schema, *, union: str) -> str:
     """Return one interface per class, with its documentation, and their union under the name `union`.
 
+    A named tuple is a tuple type.
+
     Every field is present in what the server sends, defaults included, so none is optional.
     Raises ValueError for a schema it has no words for.
     """
-    parts = [_interface(name, body) for name, body in schema["$defs"].items()]
+    parts = [_declare(name, body) for name, body in schema["$defs"].items()]
     members = " | ".join(_reference(option) for option in schema["oneOf"])
     return "\n\n".join([*parts, f"export type {union} = {members};"]) + "\n"
 
 
-def _interface(name: str, body: Schema) -> str:
+def _declare(name: str, body: Schema) -> str:
+    comment = _comment(body.get("description", ""), indent="")
+    if "properties" not in body:
+        return "\n".join([*comment, f"export type {name} = {type_of(body)};"])
     fields = [line for field, kind in body["properties"].items() for line in _field(field, kind)]
-    head = [*_comment(body.get("description", ""), indent=""), f"export interface {name} {{"]
-    return "\n".join([*head, *fields, "}"])
+    return "\n".join([*comment, f"export interface {name} {{", *fields, "}"])
 
 
 def _field(name: str, body: Schema) -> list[str]:

@@ -15,12 +15,12 @@ from webapp.runs.losses import find_losses
 from webapp.runs.models import Event, Lane, Run, Status
 from webapp.runs.recording import announce, end_from_outside, redis_now
 from workers import metrics
+from workers.core.asking import derive_seed
 from workers.core.assignments import Assignment, LaneWork, Pulse, Recorded
 from workers.core.errors import FencedOff
 from workers.core.events import CallRestarted, LaneFailed
-from workers.core.lane import derive_seed
 from workers.core.ledger import NEVER, GivenUp
-from workers.core.values import Usage
+from workers.core.values import Odds, Usage
 
 LEASE = timedelta(seconds=15)
 HINT_AGAIN = timedelta(seconds=10)
@@ -129,9 +129,16 @@ def load_journal(lane_id: int) -> Journal:
                 before.prompt_tokens + body.get("abandoned_prompt_tokens", 0),  # older facts have none
             )
         elif kind in ("call_finished", "call_failed"):
-            usage, end, error = Usage.model_validate(body["usage"]), body.get("finish_reason"), body.get("error", "")
-            calls[body["call"]] = Recorded(prompts[body["call"]], body["text"], body["thinking"], end, usage, error)
+            calls[body["call"]] = _recall(prompts[body["call"]], body)
     return Journal(bool(facts), calls, given_up, _measure_work(facts))
+
+
+def _recall(prompt: str, body: dict[str, Any]) -> Recorded:
+    odds = body.get("odds")
+    return Recorded(
+        prompt, body["text"], body["thinking"], body.get("finish_reason"), Usage.model_validate(body["usage"]),
+        body.get("error", ""), body.get("stopped_by", ""), Odds.model_validate(odds) if odds else None,
+    )  # fmt: skip
 
 
 def _measure_work(facts: Sequence[tuple[str, dict[str, Any]]]) -> int:

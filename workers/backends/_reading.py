@@ -6,11 +6,12 @@ from typing import Any
 import orjson
 
 from workers.backends._events import MAX_EVENT_BYTES, EventSplitter
+from workers.backends._odds import read_content
 from workers.backends._refusals import clean_quote, read_error
-from workers.backends._text import TextCleaner
+from workers.backends._text import TextCleaner, clean_text
 from workers.core.errors import ModelError, Refused, StreamCut
 from workers.core.model import Chunk
-from workers.core.values import FinishReason, Usage
+from workers.core.values import FinishReason, TokenOdds, Usage
 
 ENDS: dict[str, FinishReason] = {
     "stop": "stop", "eos": "stop", "eos_token": "stop", "stop_sequence": "stop", "end_turn": "stop",
@@ -42,6 +43,8 @@ class StreamReader:
         self._cleaners = (TextCleaner(), TextCleaner())
         self._usage: dict[str, Any] | None = None
         self._has_told_prompt = False
+        self._odds: list[TokenOdds] = []
+        self._stopped_by = ""
         self._most_characters = MOST_CHARACTERS_PER_TOKEN * (max_tokens + 256)
 
     def feed(self, data: bytes) -> Chunk | None:
@@ -66,7 +69,8 @@ class StreamReader:
             self.fail(
                 StreamCut(f"{self._server} went on far beyond the limit it was given; the text is kept as cut off.")
             )
-        chunk = Chunk(text, thinking, self.tokens - tokens, prompt_tokens=self._tell_prompt())
+        odds, self._odds = tuple(self._odds), []
+        chunk = Chunk(text, thinking, self.tokens - tokens, prompt_tokens=self._tell_prompt(), odds=odds)
         return chunk if chunk != NOTHING else None
 
     def end(self) -> Chunk | None:
@@ -75,7 +79,7 @@ class StreamReader:
         usage = read_usage(self._usage) if self.finish_reason and self._usage else None
         missing = max(0, usage.completion_tokens - self.tokens) if usage else 0
         self.tokens += missing
-        chunk = Chunk(text, thinking, missing, self.finish_reason, usage)
+        chunk = Chunk(text, thinking, missing, self.finish_reason, usage, stopped_by=self._stopped_by)
         self.fail(
             StreamCut(
                 f"{self._server} closed the stream after {self.written} with no finish reason; "
@@ -137,9 +141,13 @@ class StreamReader:
             if isinstance(content, str) and content:
                 texts.append(self._cleaners[0].clean(content))
             self.tokens += bool(content or thinking)
+        if choice.get("logprobs"):
+            self._odds += read_content(choice["logprobs"])
         reason = choice.get("finish_reason")
         if reason and not self.finish_reason:
             self._end(str(reason))
+            stopped_by = choice.get("stop_reason")  # vLLM's; a number is the id of a token
+            self._stopped_by = clean_text(stopped_by) if isinstance(stopped_by, str) else ""
 
     def _end(self, reason: str) -> None:
         self.finish_reason = ENDS.get(reason)

@@ -27,6 +27,7 @@ from workers.backends._refusals import (
 )
 from workers.backends._server_info import ServerInfo, read_models, read_size
 from workers.backends._text import clean_text
+from workers.backends._weighing import read_weighing, write_weighing
 from workers.core.errors import ModelError, Refused, StreamCut, Unreachable
 from workers.core.model import Chunk, Request, estimate_tokens
 
@@ -35,6 +36,8 @@ SHORTEST_SECRET = 8
 """A shorter key, such as `local`, is found in ordinary words."""
 ASIDE_SECONDS = 10.0
 """How long small questions (models, sizes) and the bodies of refusals may take."""
+MOST_ODDS_BYTES = 64 << 20
+"""A token with twenty alternatives takes about two thousand."""
 COUNT_WHILE_WRITING = "continuous_usage_stats"
 NETWORK_ERRORS = (aiohttp.ClientError, OSError)
 
@@ -100,7 +103,8 @@ class OpenAIServer:
         ends_at = asyncio.get_running_loop().time() + self._patience.total_seconds
         for attempt in range(1, self._patience.retries + 2):
             try:
-                async with aclosing(self._try(request, ends_at)) as chunks:
+                once = self._weigh(request) if request.scored else self._try(request, ends_at)
+                async with aclosing(once) as chunks:
                     async for chunk in chunks:
                         yield chunk
                 return
@@ -141,6 +145,18 @@ class OpenAIServer:
                     raise reader.error
             finally:
                 pace.response.close()  # stops the server's work, unless the answer was complete
+
+    async def _weigh(self, request: Request) -> AsyncGenerator[Chunk, None]:
+        """Yield the log-probabilities of the text to be scored, in one chunk."""
+        path, fields = write_weighing(request)
+        with metrics.open_request() as counted:
+            seconds = self._patience.first_token_seconds
+            answer = await self.fetch("POST", path, fields, seconds=seconds, most_bytes=MOST_ODDS_BYTES)
+            if answer.status != 200:
+                raise read_chat_status(self.name, answer, request)
+            chunk = read_weighing(self.name, parse_json(answer.body), request)
+            counted.finish(chunk.finish_reason, chunk)
+        yield chunk
 
     async def _post(self, request: Request, ends_at: float) -> aiohttp.ClientResponse:
         """Return the open stream. Raises ModelError when the server does not give one."""
@@ -239,7 +255,13 @@ class OpenAIServer:
         return (await self.ask_server()).models
 
     async def fetch(
-        self, method: str, path: str, fields: Mapping[str, Any] | None = None, *, seconds: float = ASIDE_SECONDS
+        self,
+        method: str,
+        path: str,
+        fields: Mapping[str, Any] | None = None,
+        *,
+        seconds: float = ASIDE_SECONDS,
+        most_bytes: int = MOST_BODY_BYTES,
     ) -> HttpAnswer:
         """Return the answer to a small question, whatever its status. Raises ModelError when there is none.
 
@@ -252,7 +274,7 @@ class OpenAIServer:
                 asyncio.timeout(seconds),
                 self._client.request(method, url, data=body, headers=_JSON, allow_redirects=False) as response,
             ):
-                answer = await _read_answer(response)
+                answer = await _read_answer(response, most_bytes)
         except NETWORK_ERRORS as error:
             raise read_failure(self.name, error) from None
         if len(self._key) >= SHORTEST_SECRET:  # some servers repeat it, and errors are stored and shown
@@ -293,14 +315,22 @@ def _body(request: Request, *, counts_while_writing: bool) -> bytes:
     }
     if request.stop:
         fields["stop"] = list(request.stop)
+    if request.continues:
+        fields |= {"continue_final_message": True, "add_generation_prompt": False}
+    if request.top_logprobs is not None:
+        fields |= {"logprobs": True, "top_logprobs": request.top_logprobs}
+    if request.effort:
+        fields["reasoning_effort"] = request.effort
+    if request.thinking_tokens is not None:
+        fields["thinking_token_budget"] = request.thinking_tokens
     return orjson.dumps(fields)
 
 
-async def _read_answer(response: aiohttp.ClientResponse) -> HttpAnswer:
+async def _read_answer(response: aiohttp.ClientResponse, most_bytes: int = MOST_BODY_BYTES) -> HttpAnswer:
     """Read a small answer, or the beginning of a large one."""
     body = b""
     with suppress(*NETWORK_ERRORS):
         async with asyncio.timeout(ASIDE_SECONDS):
-            while len(body) < MOST_BODY_BYTES and (data := await response.content.readany()):
+            while len(body) < most_bytes and (data := await response.content.readany()):
                 body += data
-    return HttpAnswer(response.status, response.headers, body[:MOST_BODY_BYTES])
+    return HttpAnswer(response.status, response.headers, body[:most_bytes])

@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import json
 import logging
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
@@ -44,7 +43,10 @@ class ReplayModel:
             await asyncio.sleep(0)
         self.replayed.append(request.key)
         tokens = call.usage.completion_tokens
-        yield Chunk(call.text, call.thinking, tokens, call.finish_reason, call.usage)
+        yield Chunk(
+            call.text, call.thinking, tokens, call.finish_reason, call.usage,
+            stopped_by=call.stopped_by, measured=call.odds,
+        )  # fmt: skip
         if call.error:  # what came after it was written without it: it must fail again
             raise ModelError(call.error)
 
@@ -63,5 +65,4 @@ class ReplayModel:
 
 def digest_prompt(request: Request) -> str:
     """Return the SHA-256 that CallStarted gives for this request's messages."""
-    text = json.dumps([list(message) for message in request.messages], ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(request.prompt_text.encode()).hexdigest()

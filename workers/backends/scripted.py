@@ -6,8 +6,9 @@ import re
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 
 from workers.core.errors import ModelError, StrategyError
-from workers.core.model import Chunk, Request
-from workers.core.values import FinishReason, Usage
+from workers.core.model import Chunk, Request, cut_at_stop, find_reply
+from workers.core.odds import invent_odds
+from workers.core.values import FinishReason, TokenOdds, Usage
 
 
 class ScriptedModel:
@@ -27,9 +28,10 @@ class ScriptedModel:
         *,
         faults: Mapping[str, ModelError] | None = None,
         pauses: Collection[str] = (),
+        logprobs: Mapping[str, Sequence[float]] | None = None,
         seed: int = 0,
     ) -> None:
-        """Take the script: role to replies, in order of asking."""
+        """Take the script: role to replies, in order of asking, and to the log-probability of each word of a reply."""
         self.asked: list[Request] = []
         """Every request, in order of asking."""
         self.closed_early: list[str] = []
@@ -37,13 +39,15 @@ class ScriptedModel:
         self._replies = replies
         self._faults = faults or {}
         self._pauses = pauses
+        self._logprobs = logprobs or {}
         self._seed = seed
 
     async def stream(self, request: Request) -> AsyncGenerator[Chunk, None]:
         """Yield the scripted reply. Raises StrategyError when the script has none for this key."""
         self.asked.append(request)
         chance = random.Random(f"{self._seed}/{request.key}")
-        words, finish_reason = self._write(request)
+        words, finish_reason, stopped_by = self._write(request)
+        odds = self._weigh(request, words)
         middle = len(words) // 2
         position = 0
         try:
@@ -54,32 +58,43 @@ class ScriptedModel:
                     size = min(size, middle - position)
                 else:
                     await self._stumble(request.key)
-                yield Chunk(text="".join(words[position : position + size]), tokens=size)
-                position += size
+                end = position + size
+                yield Chunk(text="".join(words[position:end]), tokens=size, odds=odds[position:end])
+                position = end
                 await _wait(chance.randrange(4))
             if not words:
                 await self._stumble(request.key)
         except (asyncio.CancelledError, GeneratorExit):
             self.closed_early.append(request.key)
             raise
-        yield Chunk(finish_reason=finish_reason, usage=_count(request, len(words)))
+        yield Chunk(
+            finish_reason=finish_reason, usage=_count(request, len(words)), stopped_by=stopped_by,
+            odds=odds if request.scored else (),
+        )  # fmt: skip
 
     async def count_tokens(self, text: str) -> int:
         """Count words."""
         return len(text.split())
 
-    def _write(self, request: Request) -> tuple[list[str], FinishReason]:
-        script = self._replies.get(request.role, ())
-        position = int(request.key.rpartition("-")[2])
-        if position > len(script):
+    def _write(self, request: Request) -> tuple[list[str], FinishReason, str]:
+        reply = find_reply(self._replies, request)
+        if reply is None:
             raise StrategyError(
-                f"The script has no reply for '{request.key}': role '{request.role}' has {len(script)}; "
+                f"The script has no reply for '{request.key}': role '{request.role}' has "
+                f"{len(self._replies.get(request.role, ()))}; "
                 f"scripted roles are {', '.join(sorted(self._replies)) or 'none'}."
             )
-        words = re.findall(r"\s*\S+(?:\s+\Z)?", script[position - 1])
+        text, stopped_by = cut_at_stop(reply, request.stop)
+        words = re.findall(r"\s*\S+(?:\s+\Z)?", text)
         if len(words) > request.max_tokens:
-            return words[: request.max_tokens], "length"
-        return words, "stop"
+            return words[: request.max_tokens], "length", ""
+        return words, "stop", stopped_by
+
+    def _weigh(self, request: Request, words: Sequence[str]) -> tuple[TokenOdds, ...]:
+        if request.top_logprobs is None:
+            return ()
+        logprob = find_reply(self._logprobs, request)
+        return invent_odds(request.scored or "".join(words), -0.1 if logprob is None else logprob)
 
     async def _stumble(self, key: str) -> None:
         if key in self._faults:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from workers.core.ledger import GivenUp
-from workers.core.values import FinishReason, Usage
+from workers.core.values import FinishReason, Odds, Usage
 
 
 class LaneWork(NamedTuple):
@@ -26,6 +26,8 @@ class LaneWork(NamedTuple):
     seed: int
     budget_tokens: int | None
     budget_seconds: int | None
+    models: Mapping[str, str] = {}
+    """By part of the strategy: the model that plays it, where it is not `model_name`."""
     given_up: Mapping[str, GivenUp] = {}
     """By call: the attempts of workers before."""
     worked_ms: int = 0
@@ -43,6 +45,8 @@ class Recorded(NamedTuple):
     usage: Usage
     error: str = ""
     """Why the call failed; then it has no finish reason."""
+    stopped_by: str = ""
+    odds: Odds | None = None
 
 
 class Assignment(NamedTuple):

@@ -1,15 +1,15 @@
 """One request to a model while it is being answered: its text so far, and the events it gives rise to."""
 
 import hashlib
-import json
 from collections.abc import Iterator
 
 from workers.core import events
 from workers.core.answers import extract_answer
-from workers.core.errors import StreamCut
+from workers.core.errors import Refused, StreamCut
 from workers.core.ledger import NEVER, CallState, GivenUp, Spent
-from workers.core.model import Chunk, Request, estimate_tokens
-from workers.core.values import FinishReason, Reply, Usage
+from workers.core.model import Chunk, Request, estimate_prompt
+from workers.core.odds import Meter
+from workers.core.values import FinishReason, Measure, Odds, Reply, Usage, Writing
 
 MARK_EVERY_MS = 40
 
@@ -26,16 +26,22 @@ class LiveCall:
         *,
         offers_solution: bool,
         given_up: GivenUp = NEVER,
+        thread: str = "",
+        other_model: str = "",
+        measure: Measure | None = None,
     ) -> None:
         """Begin with nothing written; workers before may have given some attempts up."""
         self.request = request
         self.state: CallState = "running"
-        self.prompt_text = json.dumps([list(message) for message in request.messages], ensure_ascii=False)
-        self.estimated_prompt_tokens = sum(estimate_tokens(m.content) for m in request.messages)
+        self.prompt_text = request.prompt_text
+        self.estimated_prompt_tokens = estimate_prompt(request)
         self._lane = lane
         self._round = round_index
         self._after = after
         self._offers_solution = offers_solution
+        self._thread = thread
+        self._other_model = other_model
+        self._measure = measure
         self._started_at = 0
         self._finish_reason: FinishReason | None = None
         self._usage: Usage | None = None
@@ -51,6 +57,9 @@ class LiveCall:
         self._first_token_at: int | None = None
         self._marks: list[tuple[int, int]] = []
         self._counted_prompt_tokens = 0
+        self._stopped_by = ""
+        self._meter = Meter(self._measure) if self._measure else None
+        self._measured: Odds | None = None
 
     @property
     def tokens_so_far(self) -> int:
@@ -69,7 +78,7 @@ class LiveCall:
         return events.CallStarted(
             lane=self._lane, at=at, call=self.request.key, round=self._round, role=self.request.role,
             prompt=hashlib.sha256(self.prompt_text.encode()).hexdigest(), seed=self.request.seed,
-            max_tokens=self.request.max_tokens, after=self._after,
+            max_tokens=self.request.max_tokens, after=self._after, thread=self._thread, model=self._other_model,
         )  # fmt: skip
 
     def take(self, chunk: Chunk, at: int) -> Iterator[events.CallRestarted | events.TextDelta]:
@@ -80,6 +89,10 @@ class LiveCall:
         self._counted_prompt_tokens = chunk.prompt_tokens or self._counted_prompt_tokens
         self._finish_reason = chunk.finish_reason or self._finish_reason
         self._usage = chunk.usage or self._usage
+        self._stopped_by = chunk.stopped_by or self._stopped_by
+        self._measured = chunk.measured or self._measured
+        if self._meter and chunk.odds:
+            self._meter.take(chunk.odds)
         if chunk.thinking:
             yield self._delta("thinking", _make_storable(chunk.thinking), at)
         if chunk.text:
@@ -115,22 +128,39 @@ class LiveCall:
             tokens=self._tokens,
         )  # fmt: skip
 
+    def so_far(self) -> Writing:
+        """Return what is written until now."""
+        return Writing(self._text("answer"), self._tokens, self._meter.lowest_window if self._meter else None)
+
+    def prune(self) -> None:
+        """End the text here: the strategy needs no more of it."""
+        self._finish_reason = "pruned"
+
     def finish(self, at: int) -> tuple[Reply, events.CallFinished]:
-        """End the call. Raises StreamCut unless the stream said why it ended."""
+        """End the call. Raises StreamCut unless the stream said why it ended, Refused without the odds asked for."""
         if self._finish_reason is None:
             raise StreamCut(
                 f"The model server closed the stream after {self._tokens} tokens with no finish reason; "
                 "the text is kept as cut off."
             )
+        odds = self._find_odds()
         self.state = "done"
         text, thinking, usage = self._text("answer"), self._text("thinking"), self._count()
         self._answer = extract_answer(text) if self._offers_solution else None
-        reply = Reply(self.request.key, text, thinking, self._finish_reason, usage, self._answer)
+        reply = Reply(
+            self.request.key, text, thinking, self._finish_reason, usage, self._answer, self._stopped_by, odds
+        )
         return reply, events.CallFinished(
             lane=self._lane, at=at, call=self.request.key, text=text, thinking=thinking, answer=self._answer,
             finish_reason=self._finish_reason, usage=usage, first_token_at=self._first_token_at,
-            marks=tuple(self._marks), retries=self._given_up.retries,
+            marks=tuple(self._marks), retries=self._given_up.retries, stopped_by=self._stopped_by, odds=odds,
         )  # fmt: skip
+
+    def _find_odds(self) -> Odds | None:
+        odds = self._measured or (self._meter.sum_up() if self._meter else None)
+        if odds and not odds.tokens and (self._tokens or self.request.scored):
+            raise Refused("The model server gave no log-probabilities, which this strategy needs.")
+        return odds
 
     def failed(self, at: int, error: str) -> events.CallFailed:
         """End the call as broken, keeping what was written."""

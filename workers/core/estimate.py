@@ -7,9 +7,11 @@ from collections.abc import AsyncGenerator
 from contextlib import suppress
 from typing import Any, NamedTuple
 
+from workers.core.asking import LaneSettings
 from workers.core.errors import BudgetSpent, ReasoningError
-from workers.core.lane import Chance, LaneSettings, LiveLane
-from workers.core.model import Chunk, Request, estimate_tokens
+from workers.core.lane import Chance, LiveLane
+from workers.core.model import Chunk, Request, estimate_prompt, estimate_tokens
+from workers.core.odds import invent_odds
 from workers.core.strategy import Strategy
 from workers.core.values import Problem, Sampling, Usage
 
@@ -39,15 +41,17 @@ class SilentModel:
         self._calls += 1
         if self._most_calls is not None and self._calls > self._most_calls:
             raise BudgetSpent(f"The estimate ends after {self._most_calls} calls.")
-        written = min(self._tokens or request.max_tokens, request.max_tokens)
-        prompt = sum(estimate_tokens(message.content) for message in request.messages)
+        written = 1 if request.scored else min(self._tokens or request.max_tokens, request.max_tokens)
+        prompt = estimate_prompt(request)
         usage = Usage(prompt_tokens=prompt, completion_tokens=written)
         # Four bytes a token, so that prompts built from the text have their real size, in paragraphs that can be taken
         # for steps. Seven answers in turn, so that no strategy stops early because one round says what the round
         # before said; one verdict, so that judges never settle what a tie would have to.
         paragraphs = ("etc " * 7 + "e.\n\n") * (written // 8)
         text = f"{paragraphs[: 4 * (written - 5)]}\\boxed{{{1 + self._calls % 7}}}\nVerdict: 1"
-        yield Chunk(text=text, finish_reason="stop", usage=usage)
+        text = "" if request.scored else text
+        odds = () if request.top_logprobs is None else invent_odds(request.scored or text)
+        yield Chunk(text=text, finish_reason="stop", usage=usage, odds=odds)
 
     async def count_tokens(self, text: str) -> int:
         """Return the estimate."""

@@ -8,26 +8,19 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from workers.core.values import FinishReason, Ruling, Usage
+from workers.core.telling import CallEvent as CallEvent
+from workers.core.telling import CandidateScored as CandidateScored
+from workers.core.telling import EventBase as EventBase
+from workers.core.telling import NodePlaced as NodePlaced
+from workers.core.telling import NoteTaken as NoteTaken
+from workers.core.telling import StatisticTaken as StatisticTaken
+from workers.core.telling import Tally as Tally
+from workers.core.telling import ToolUsed as ToolUsed
+from workers.core.telling import VotesCounted as VotesCounted
+from workers.core.telling import WorkspaceWritten as WorkspaceWritten
+from workers.core.values import FinishReason, Odds, Ruling, Usage
 
 Channel = Literal["answer", "thinking"]
-
-
-class EventBase(BaseModel):
-    """What every event carries."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-    is_fact: ClassVar[bool] = True
-
-    lane: int
-    """The lane's id."""
-    at: int
-    """Milliseconds since the run began."""
-
-    @property
-    def identity(self) -> str:
-        """Name this fact within its lane; a lane that runs again repeats the name, not the fact."""
-        return type(self).__name__
 
 
 class LaneStarted(EventBase):
@@ -75,18 +68,6 @@ class RoundClosed(EventBase):
         return f"RoundClosed:{self.index}"
 
 
-class CallEvent(EventBase):
-    """Something about one call."""
-
-    call: str
-    """The call's key in its lane: role and position, e.g. `draft-3`."""
-
-    @property
-    def identity(self) -> str:
-        """Name the kind and the call."""
-        return f"{type(self).__name__}:{self.call}"
-
-
 class CallStarted(CallEvent):
     """A request to the model is about to be sent."""
 
@@ -100,6 +81,10 @@ class CallStarted(CallEvent):
     max_tokens: int
     after: tuple[str, ...]
     """Keys of the calls that this one waited for: their text went into the prompt, or decided that it is asked."""
+    thread: str = ""
+    """The concurrent part of the lane that asks, e.g. `child-2`; empty for the lane's own line."""
+    model: str = ""
+    """The model's name where it is not the recipe's."""
 
 
 class TextDelta(CallEvent):
@@ -152,6 +137,10 @@ class CallFinished(CallEvent):
     """(milliseconds since the call began, characters of thinking and text so far), rising in both."""
     retries: int
     """How often the request was sent again before it went through."""
+    stopped_by: str = ""
+    """The stop string that ended the text, if the server said so."""
+    odds: Odds | None = None
+    """The text's log-probabilities, reduced, for calls that asked for them."""
 
 
 class CallFailed(CallEvent):
@@ -171,96 +160,6 @@ class CallCancelled(CallEvent):
     text: str
     thinking: str
     usage: Usage
-
-
-class WorkspaceWritten(EventBase):
-    """The compact text that the next round starts from."""
-
-    kind: Literal["workspace_written"] = "workspace_written"
-    index: int
-    """1 for the lane's first workspace."""
-    round: int
-    text: str
-    tokens: int
-    """Size of the text, in tokens; estimated when the backend cannot count."""
-    limit: int
-    """Largest size allowed, in tokens."""
-    after: tuple[str, ...]
-
-    @property
-    def identity(self) -> str:
-        """Name the workspace by its index."""
-        return f"WorkspaceWritten:{self.index}"
-
-
-class Tally(BaseModel):
-    """One answer and the calls that gave it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-    answer: str
-    """The first spelling seen, in order of call."""
-    calls: tuple[str, ...]
-
-
-class VotesCounted(EventBase):
-    """How the votes stand after one more draft has ended."""
-
-    kind: Literal["votes_counted"] = "votes_counted"
-    round: int
-    tallies: tuple[Tally, ...]
-    """In the order in which the answers first appear by call; equal answers are merged."""
-    silent: tuple[str, ...]
-    """Calls that gave no answer; they do not vote."""
-    expected: int
-    """Votes when all drafts have ended."""
-
-    @property
-    def identity(self) -> str:
-        """Name the count by round and number of ballots."""
-        ballots = len(self.silent) + sum(len(tally.calls) for tally in self.tallies)
-        return f"VotesCounted:{self.round}:{ballots}"
-
-
-class CandidateScored(CallEvent):
-    """A judge's value for a draft."""
-
-    kind: Literal["candidate_scored"] = "candidate_scored"
-    value: float = Field(ge=0, le=1)
-    by: str
-    """Who judged: a call's key, or a method's name."""
-
-    @property
-    def identity(self) -> str:
-        """Name the draft and its judge."""
-        return f"CandidateScored:{self.call}:{self.by}"
-
-
-class NodePlaced(EventBase):
-    """A node of a tree search."""
-
-    kind: Literal["node_placed"] = "node_placed"
-    node: str
-    under: str | None
-    call: str | None
-
-    @property
-    def identity(self) -> str:
-        """Name the node."""
-        return f"NodePlaced:{self.node}"
-
-
-class NoteTaken(EventBase):
-    """Something a reader of the lane should know, e.g. that a selection could not be read."""
-
-    kind: Literal["note_taken"] = "note_taken"
-    index: int
-    text: str
-
-    @property
-    def identity(self) -> str:
-        """Name the note by its index."""
-        return f"NoteTaken:{self.index}"
 
 
 class AnswerGiven(EventBase):
@@ -359,8 +258,9 @@ class RunEnded(EventBase):
 
 Event = Annotated[
     LaneStarted | LaneResumed | RoundOpened | RoundClosed | CallStarted | TextDelta | CallRestarted | CallFinished
-    | CallFailed | CallCancelled | WorkspaceWritten | VotesCounted | CandidateScored | NodePlaced | NoteTaken
-    | AnswerGiven | VerdictReached | DraftGraded | LaneFinished | LaneFailed | LaneCancelled | RunEnded,
+    | CallFailed | CallCancelled | WorkspaceWritten | VotesCounted | CandidateScored | NodePlaced | StatisticTaken
+    | ToolUsed | NoteTaken | AnswerGiven | VerdictReached | DraftGraded | LaneFinished | LaneFailed | LaneCancelled
+    | RunEnded,
     Field(discriminator="kind"),
 ]  # fmt: skip
 EVENTS: TypeAdapter[Event] = TypeAdapter(Event)

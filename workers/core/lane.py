@@ -1,24 +1,24 @@
 """The object that a strategy works with: it asks the model, and tells everybody what happens."""
 
 import asyncio
-import hashlib
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import aclosing, asynccontextmanager
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, Unpack
 
 from workers.core import events
 from workers.core.answers import compare_plainly, is_same_answer
+from workers.core.asking import After, LaneSettings, Wishes, find_measure, write_request
 from workers.core.call import LiveCall
 from workers.core.errors import BudgetSpent, ModelError, StrategyError
-from workers.core.ledger import NEVER, GivenUp, sum_up
-from workers.core.model import Message, Model, Request
-from workers.core.values import Answer, Reply, Sampling
+from workers.core.ledger import NEVER, sum_up
+from workers.core.model import Message, Model
+from workers.core.telling import NodeState
+from workers.core.values import Answer, Reply, Writing
 
 SOLUTION_ROLES = frozenset({"draft", "refine"})
 """Roles whose text is offered as a full solution: an answer is read out of it."""
 
-After = Reply | Sequence[Reply] | None
 Equal = Callable[[str, str], Awaitable[bool]]
 Outcome = TypeVar("Outcome")
 
@@ -33,19 +33,6 @@ class Chance(Protocol):
     def random(self) -> float:
         """Draw from [0, 1)."""
         ...
-
-
-class LaneSettings(NamedTuple):
-    """What a lane is given besides its model."""
-
-    lane: int
-    model_name: str
-    sampling: Sampling
-    seed: int
-    budget_tokens: int | None = None
-    """Most tokens (prompt and completion, all calls) the lane may use."""
-    given_up: Mapping[str, GivenUp] = {}
-    """By call: the attempts of workers before."""
 
 
 async def _is_plainly_equal(one: str, other: str) -> bool:
@@ -86,58 +73,55 @@ class LiveLane:
         self._positions: Counter[str] = Counter()
         self._round = 0
         self._rounds = 0
-        self._notes = 0
-        self._workspaces = 0
+        self._told: Counter[str] = Counter()
 
     # --- asking -------------------------------------------------------------------------------------------
 
     def ask(
-        self,
-        prompt: str | Sequence[Message],
-        *,
-        role: str,
-        after: After = None,
-        max_tokens: int | None = None,
-        temperature: float | None = None,
+        self, prompt: str | Sequence[Message], *, role: str, **wishes: Unpack[Wishes]
     ) -> Coroutine[Any, Any, Reply]:
         """Ask the model once and return its reply; raises ModelError when the call cannot be completed.
 
         The call's key is reserved here, before anything is awaited, so keys never depend on who is faster.
         """
-        messages = (Message("user", prompt),) if isinstance(prompt, str) else tuple(prompt)
-        self._positions[role] += 1
-        key = f"{role}-{self._positions[role]}"
-        sampling = self.settings.sampling
-        request = Request(
-            key=key,
-            role=role,
-            messages=messages,
-            model=self.settings.model_name,
-            temperature=sampling.temperature if temperature is None else temperature,
-            top_p=sampling.top_p,
-            max_tokens=min(max_tokens or sampling.max_tokens, sampling.max_tokens),
-            seed=derive_seed(self.settings.seed, key),
-        )
+        branch = wishes.get("branch", "")
+        counter = f"{branch}.{role}" if branch else role
+        self._positions[counter] += 1
+        key = f"{counter}-{self._positions[counter]}"
+        model = self.settings.models.get(wishes.get("model", ""), self.settings.model_name)
+        request = write_request(self.settings, prompt, key=key, role=role, model=model, wishes=wishes)
         call = LiveCall(
-            self.settings.lane, request, self._round, _keys(after), offers_solution=role in SOLUTION_ROLES,
-            given_up=self.settings.given_up.get(key, NEVER),
+            self.settings.lane, request, self._round,
+            _keys(wishes.get("after")), offers_solution=role in SOLUTION_ROLES and not wishes.get("scored"),
+            given_up=self.settings.given_up.get(key, NEVER), thread=branch,
+            other_model=model if model != self.settings.model_name else "", measure=find_measure(wishes),
         )  # fmt: skip
-        return self._run(call)
+        return self._run(call, wishes.get("until"))
 
     async def ask_each(
         self,
         prompts: Sequence[str],
         *,
         role: str,
-        after: After = None,
-        max_tokens: int | None = None,
         each: Callable[[int, Reply], Awaitable[None]] | None = None,
+        **wishes: Unpack[Wishes],
     ) -> list[Reply]:
         """Ask all prompts at the same time; return the replies in the order of the prompts; see `gather`."""
         if not prompts:
             raise StrategyError(f"Role '{role}' asks nothing: the list of prompts is empty.")
-        calls = [self.ask(text, role=role, after=after, max_tokens=max_tokens) for text in prompts]
-        return await self.gather(calls, each=each)
+        return await self.gather([self.ask(text, role=role, **wishes) for text in prompts], each=each)
+
+    async def ask_many(
+        self,
+        prompt: str,
+        *,
+        times: int,
+        role: str,
+        each: Callable[[int, Reply], Awaitable[None]] | None = None,
+        **wishes: Unpack[Wishes],
+    ) -> list[Reply]:
+        """Ask the same prompt several times at once, each with its own seed; see `ask_each`."""
+        return await self.ask_each([prompt] * times, role=role, each=each, **wishes)
 
     async def gather(
         self,
@@ -156,18 +140,6 @@ class LiveLane:
         if failures and not completed:
             raise failures[0]
         return completed
-
-    async def ask_many(
-        self,
-        prompt: str,
-        *,
-        times: int,
-        role: str,
-        after: After = None,
-        each: Callable[[int, Reply], Awaitable[None]] | None = None,
-    ) -> list[Reply]:
-        """Ask the same prompt several times at once, each with its own seed; see `ask_each`."""
-        return await self.ask_each([prompt] * times, role=role, after=after, each=each)
 
     async def shorten(self, text: str, limit: int) -> str:
         """Return the end of a text, at most `limit` tokens of it: the end holds the answer."""
@@ -207,16 +179,16 @@ class LiveLane:
     async def write_workspace(self, text: str, *, limit: int, after: After = None) -> str:
         """Show the text that is carried to the next round, cut to `limit` tokens, and return it."""
         shortened = await self.shorten(text, limit)
-        self._workspaces += 1
+        index = self._count("workspace")
         size = min(await self._model.count_tokens(shortened), limit)
         self.emit(
             events.WorkspaceWritten(
-                lane=self.settings.lane, at=self.clock(), index=self._workspaces, round=self._round,
+                lane=self.settings.lane, at=self.clock(), index=index, round=self._round,
                 text=shortened, tokens=size, limit=limit, after=_keys(after),
             )
         )  # fmt: skip
         if len(shortened) < len(text):
-            self.note(f"Workspace {self._workspaces} was cut to its last {size} tokens; the limit is {limit}.")
+            self.note(f"Workspace {index} was cut to its last {size} tokens; the limit is {limit}.")
         return shortened
 
     def tally(self, tallies: Sequence[events.Tally], silent: Sequence[str], expected: int) -> None:
@@ -232,10 +204,51 @@ class LiveLane:
         """Show what a judge, named by its call's key, thinks of a draft: 0 (wrong) to 1 (right)."""
         self.emit(events.CandidateScored(lane=self.settings.lane, at=self.clock(), call=draft.key, value=value, by=by))
 
+    def place(  # noqa: PLR0913  # what a node may be; most is left out by most
+        self,
+        node: str,
+        *,
+        under: Sequence[str] = (),
+        calls: Sequence[Reply] = (),
+        title: str = "",
+        value: float | None = None,
+        state: NodeState = "open",
+        group: str = "",
+        level: int = 0,
+    ) -> None:
+        """Show a node of a tree, or a member of a population; placed again, it has a new state."""
+        self.emit(
+            events.NodePlaced(
+                lane=self.settings.lane, at=self.clock(), index=self._count("node"), node=node, under=tuple(under),
+                calls=_keys(calls), title=title, value=value, state=state, group=group, level=level,
+            )
+        )  # fmt: skip
+
+    def chart(self, name: str, value: float, *, seen: int, threshold: float | None = None) -> None:
+        """Show one more value of a statistic, e.g. of what decides when to stop."""
+        self.emit(
+            events.StatisticTaken(
+                lane=self.settings.lane, at=self.clock(), index=self._count("statistic"), name=name, value=value,
+                seen=seen, threshold=threshold,
+            )
+        )  # fmt: skip
+
+    def use(self, tool: str, question: str, result: str, *, after: After = None) -> None:
+        """Show that a tool which is no model was asked something, and what it gave."""
+        self.emit(
+            events.ToolUsed(
+                lane=self.settings.lane, at=self.clock(), index=self._count("tool"), tool=tool, input=question,
+                output=result, after=_keys(after),
+            )
+        )  # fmt: skip
+
     def note(self, text: str) -> None:
         """Tell the reader of the lane something, e.g. that a selection was unreadable and what was done."""
-        self._notes += 1
-        self.emit(events.NoteTaken(lane=self.settings.lane, at=self.clock(), index=self._notes, text=text))
+        self.emit(events.NoteTaken(lane=self.settings.lane, at=self.clock(), index=self._count("note"), text=text))
+
+    def _count(self, kind: str) -> int:
+        self._told[kind] += 1
+        return self._told[kind]
 
     def offer(self, answer: Answer) -> None:
         """Keep the best answer so far: the lane gives it if it is stopped before its end."""
@@ -251,12 +264,12 @@ class LiveLane:
 
     # --- one call -----------------------------------------------------------------------------------------
 
-    async def _run(self, call: LiveCall) -> Reply:
+    async def _run(self, call: LiveCall, until: Callable[[Writing], bool] | None) -> Reply:
         self._spend(call.tokens_so_far)
         self._calls.append(call)
         self.emit(call.started(self.clock()), call.prompt_text)
         try:
-            return await self._listen(call)
+            return await self._listen(call, until)
         except ModelError as error:
             self.emit(call.failed(self.clock(), str(error)))
             raise
@@ -265,7 +278,7 @@ class LiveLane:
             self.emit(call.give_up(at, self.leaving) if self.leaving else call.cancelled(at))
             raise
 
-    async def _listen(self, call: LiveCall) -> Reply:
+    async def _listen(self, call: LiveCall, until: Callable[[Writing], bool] | None) -> Reply:
         async with aclosing(self._model.stream(call.request)) as stream:  # closing stops the server's work
             async for chunk in stream:
                 before = call.tokens_so_far
@@ -274,8 +287,11 @@ class LiveLane:
                 spent = call.tokens_so_far - before
                 if call.is_complete:  # it is kept, even if it is one token too many
                     self._spent += spent
-                else:
-                    self._spend(spent)
+                    continue
+                self._spend(spent)
+                if until is not None and until(call.so_far()):
+                    call.prune()
+                    break
         reply, finished = call.finish(self.clock())
         self.emit(finished)
         return reply
@@ -285,12 +301,6 @@ class LiveLane:
         limit = self.settings.budget_tokens
         if limit is not None and self._spent > limit:
             raise BudgetSpent(f"The lane has used its {limit:,} tokens.")
-
-
-def derive_seed(seed: int, key: str) -> int:
-    """Return the seed of one call, from the lane's seed and the call's key; fits in 31 bits."""
-    digest = hashlib.sha256(f"{seed}/{key}".encode()).digest()
-    return int.from_bytes(digest[:4]) & 0x7FFF_FFFF
 
 
 def _keys(after: After) -> tuple[str, ...]:

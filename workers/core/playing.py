@@ -1,14 +1,16 @@
 """Play a strategy without a model server, and return everything that happens: for pages that show how it works."""
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator
 from typing import Any, NamedTuple
 
+from workers.core.asking import LaneSettings
 from workers.core.errors import ReasoningError, StrategyError
 from workers.core.estimate import SilentModel
 from workers.core.events import Event, Ledger
-from workers.core.lane import Chance, LaneSettings, LiveLane
-from workers.core.model import Chunk, Model, Request, estimate_tokens
-from workers.core.strategy import Strategy
+from workers.core.lane import Chance, LiveLane
+from workers.core.model import Chunk, Model, Request, cut_at_stop, estimate_prompt, estimate_tokens, find_reply
+from workers.core.odds import invent_odds
+from workers.core.strategy import Example, Strategy
 from workers.core.values import Answer, Problem, Sampling, Usage
 
 
@@ -25,7 +27,7 @@ async def play_example(strategy: Strategy, *, random: Chance) -> Played:
     """Play the strategy's worked example with the replies that stand in its file."""
     example = strategy.example
     params = strategy.params.model_validate(dict(example.params))
-    return await _play(strategy, params, example.question, _ExampleModel(example.replies), random)
+    return await _play(strategy, params, example.question, _ExampleModel(example), random)
 
 
 async def play_silently(strategy: Strategy, params: Any, *, random: Chance) -> Played:
@@ -52,19 +54,22 @@ async def _play(strategy: Strategy, params: Any, question: str, model: Model, ra
 class _ExampleModel:
     """Says at once what a worked example says."""
 
-    def __init__(self, replies: Mapping[str, Sequence[str]]) -> None:
-        self._replies = replies
+    def __init__(self, example: Example) -> None:
+        self._example = example
 
     async def stream(self, request: Request) -> AsyncGenerator[Chunk, None]:
         """Yield the whole reply. Raises StrategyError when the example has none for this call."""
-        position = int(request.key.rpartition("-")[2])
-        script = self._replies.get(request.role, ())
-        if position > len(script):
+        written = find_reply(self._example.replies, request)
+        if written is None:
             raise StrategyError(f"The worked example has no reply for '{request.key}'.")
-        text = script[position - 1]
-        prompt = sum(estimate_tokens(message.content) for message in request.messages)
-        usage = Usage(prompt_tokens=prompt, completion_tokens=estimate_tokens(text))
-        yield Chunk(text=text, tokens=usage.completion_tokens, finish_reason="stop", usage=usage)
+        text, stopped_by = cut_at_stop(written, request.stop)
+        logprob = find_reply(self._example.logprobs, request)
+        odds = invent_odds(request.scored or text, -0.1 if logprob is None else logprob)
+        usage = Usage(prompt_tokens=estimate_prompt(request), completion_tokens=estimate_tokens(text))
+        yield Chunk(
+            text=text, tokens=usage.completion_tokens, finish_reason="stop", usage=usage, stopped_by=stopped_by,
+            odds=() if request.top_logprobs is None else odds,
+        )  # fmt: skip
 
     async def count_tokens(self, text: str) -> int:
         """Return the estimate."""

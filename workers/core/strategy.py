@@ -1,6 +1,7 @@
 """What a strategy is: one coroutine, its parameters, and a worked example."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
@@ -38,6 +39,8 @@ class Example(NamedTuple):
     calls: int
     depth: int
     """Calls in the longest chain."""
+    logprobs: Mapping[str, tuple[float, ...]] = {}
+    """Role to the log-probability of each token of a reply, in order of call, where that matters."""
 
 
 Solve = Callable[[Problem, LiveLane, Any], Awaitable[Answer]]
@@ -64,6 +67,8 @@ class Strategy(NamedTuple):
     """Name to template: the module's upper-case strings."""
     needs: frozenset[Feature] = frozenset()
     """What the backend must offer beyond chat, e.g. `logprobs`."""
+    models: Mapping[str, str] = {}
+    """The parts that may have a model of their own, each with what it does in a few words."""
 
     @property
     def summary(self) -> str:
@@ -81,6 +86,7 @@ def strategy(  # noqa: PLR0913  # one for each field of the record
     example: Example,
     describe: Callable[[Any], str],
     needs: frozenset[Feature] = frozenset(),
+    models: Mapping[str, str] = MappingProxyType({}),
 ) -> Callable[[Solve], Strategy]:
     """Turn a coroutine `(problem, lane, params) -> Answer` into a `Strategy`.
 
@@ -102,6 +108,7 @@ def strategy(  # noqa: PLR0913  # one for each field of the record
             documentation=names["__doc__"] or "",
             prompts={name: text for name, text in names.items() if name.isupper() and isinstance(text, str)},
             needs=needs,
+            models=models,
         )
 
     return wrap

@@ -5,8 +5,11 @@ from typing import Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field
 
 from workers.core.answers import drop_thinking
+from workers.core.errors import StrategyError
 
-FinishReason = Literal["stop", "length"]
+FinishReason = Literal["stop", "length", "pruned"]
+"""Ended by itself or at a stop string; cut off by the token limit; ended by the strategy, which needs no more of it."""
+Effort = Literal["low", "medium", "high"]
 Ruling = Literal["right", "wrong", "unreadable", "timeout", "ungraded"]
 
 
@@ -47,6 +50,53 @@ class Usage(Value):
         return self.prompt_tokens + self.completion_tokens
 
 
+class TokenOdds(NamedTuple):
+    """One token, and what else could have stood in its place. Logarithms are natural, before temperature."""
+
+    token: str
+    logprob: float
+    top: tuple[tuple[str, float], ...] = ()
+    """The likeliest tokens with their log-probabilities, at most as many as were asked for, likeliest first."""
+
+
+class Measure(Value):
+    """What a call's log-probabilities are to be reduced to."""
+
+    top: int = Field(20, ge=0, le=20, description="Alternatives for each token.")
+    window: int = Field(2048, ge=1, description="Tokens of a sliding window.")
+    tail: int = Field(2048, ge=1, description="Tokens of the tail.")
+    keep: int = Field(0, ge=0, le=64, description="How many of the first tokens are kept as they are.")
+    temperature: float = Field(1.0, gt=0, description="At which the entropy is computed; servers give raw odds.")
+
+
+class Odds(Value):
+    """The log-probabilities of one text. Confidence is DeepConf's: higher is more peaked, and it is no probability."""
+
+    tokens: int = 0
+    sum_logprob: float = 0.0
+    """Of the tokens that were written (or given), in nats."""
+    lowest_logprob: float = 0.0
+    decile_logprob: float = 0.0
+    """A tenth of the tokens are less likely."""
+    mean_entropy: float = 0.0
+    """Nats for each token, over the alternatives that came back, as if there were no others."""
+    entropy_floor: float = 0.0
+    """Nats for each token, the mass that is missing counted as one more alternative: a lower bound."""
+    confidence: float = 0.0
+    """Mean over tokens of the negative mean log-probability of the alternatives."""
+    tail_confidence: float = 0.0
+    lowest_window: float = 0.0
+    """Lowest mean confidence of any window; a text shorter than one is one window."""
+    bottom_windows: float = 0.0
+    """Mean of the lowest tenth of the windows, at least of one."""
+    kept: tuple[TokenOdds, ...] = ()
+
+    @property
+    def mean_logprob(self) -> float:
+        """Return the mean over tokens; 0 for an empty text."""
+        return self.sum_logprob / self.tokens if self.tokens else 0.0
+
+
 class Reply(NamedTuple):
     """What `lane.ask` returns: one finished call."""
 
@@ -59,6 +109,17 @@ class Reply(NamedTuple):
     usage: Usage
     answer: str | None
     """The final answer found in the text, or None."""
+    stopped_by: str = ""
+    """The stop string that ended the text; empty when it ended by itself, or when the server does not say."""
+    odds: Odds | None = None
+    """The log-probabilities of the text, for calls that asked for them."""
+
+    @property
+    def measured(self) -> Odds:
+        """Return the log-probabilities of a call that asked for them; the lane has seen that they came."""
+        if self.odds is None:
+            raise StrategyError(f"Call '{self.key}' did not ask for log-probabilities.")
+        return self.odds
 
     @property
     def solution(self) -> str:
@@ -77,6 +138,22 @@ class Reply(NamedTuple):
     def is_truncated(self) -> bool:
         """Say whether the token limit cut this reply off."""
         return self.finish_reason == "length"
+
+    @property
+    def is_pruned(self) -> bool:
+        """Say whether the strategy ended this reply before its end."""
+        return self.finish_reason == "pruned"
+
+
+class Writing(NamedTuple):
+    """A text while it is being written, for `until`."""
+
+    text: str
+    """The answer channel until now."""
+    tokens: int
+    """Completion tokens until now."""
+    lowest_window: float | None
+    """Lowest mean confidence of a full window until now; None before one is full, and when nothing is measured."""
 
 
 class Answer(Value):

@@ -68,7 +68,6 @@ export function identify(event) {
   if (kind === "lane_resumed") return `${kind}:${event.fence}`;
   if (kind === "call_restarted") return `${kind}:${event.call}:${event.retry}`;
   if (kind === "candidate_scored") return `${kind}:${event.call}:${event.by}`;
-  if (kind === "node_placed") return `${kind}:${event.node}`;
   if (kind === "votes_counted") return `${kind}:${event.round}:${countBallots(event)}`;
   return `${kind}:${event.call ?? event.index ?? ""}`;
 }
@@ -165,7 +164,10 @@ const HANDLERS = {
     lane.calls.get(event.call)?.scores.set(event.by, event.value);
     touch(lane.id, event.call);
   },
-  node_placed() {}, // drawn by the tree search strategies' own view, later
+  // the lane views to come draw these three
+  node_placed() {},
+  statistic_taken() {},
+  tool_used() {},
   note_taken(lane, event, touch) {
     lane.notes.push(event);
     touch(lane.id, "body");

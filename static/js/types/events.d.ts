@@ -56,7 +56,7 @@ export interface CallFinished {
   thinking: string;
   /** The final answer found in the text, for calls that offer a solution. */
   answer: string | null;
-  finish_reason: "stop" | "length";
+  finish_reason: "stop" | "length" | "pruned";
   usage: Usage;
   /** Milliseconds since the run began, or None when nothing was written. */
   first_token_at: number | null;
@@ -64,6 +64,10 @@ export interface CallFinished {
   marks: [number, number][];
   /** How often the request was sent again before it went through. */
   retries: number;
+  /** The stop string that ended the text, if the server said so. */
+  stopped_by: string;
+  /** The text's log-probabilities, reduced, for calls that asked for them. */
+  odds: Odds | null;
 }
 
 /** The request broke and is sent again; the text until then is void. */
@@ -104,6 +108,10 @@ export interface CallStarted {
   max_tokens: number;
   /** Keys of the calls that this one waited for: their text went into the prompt, or decided that it is asked. */
   after: string[];
+  /** The concurrent part of the lane that asks, e.g. `child-2`; empty for the lane's own line. */
+  thread: string;
+  /** The model's name where it is not the recipe's. */
+  model: string;
 }
 
 /** A judge's value for a draft. */
@@ -213,16 +221,28 @@ export interface Ledger {
   retries: number;
 }
 
-/** A node of a tree search. */
+/** A node of a tree search, or a member of a population; placed again, it has a new state. */
 export interface NodePlaced {
   /** The lane's id. */
   lane: number;
   /** Milliseconds since the run began. */
   at: number;
   kind: "node_placed";
+  /** 1 for the lane's first placing. */
+  index: number;
   node: string;
-  under: string | null;
-  call: string | null;
+  /** The nodes that it comes from; several for a merge, none for a root. */
+  under: string[];
+  /** The calls that wrote and judged it. */
+  calls: string[];
+  title: string;
+  /** What the search thinks of it, on the search's own scale. */
+  value: number | null;
+  state: "open" | "kept" | "pruned" | "final";
+  /** Island or subtree; empty when there is one. */
+  group: string;
+  /** Depth or generation, from 0. */
+  level: number;
 }
 
 /** Something a reader of the lane should know, e.g. that a selection could not be read. */
@@ -234,6 +254,21 @@ export interface NoteTaken {
   kind: "note_taken";
   index: number;
   text: string;
+}
+
+/** The log-probabilities of one text. Confidence is DeepConf's: higher is more peaked, and it is no probability. */
+export interface Odds {
+  tokens: number;
+  sum_logprob: number;
+  lowest_logprob: number;
+  decile_logprob: number;
+  mean_entropy: number;
+  entropy_floor: number;
+  confidence: number;
+  tail_confidence: number;
+  lowest_window: number;
+  bottom_windows: number;
+  kept: TokenOdds[];
 }
 
 /** Everything in the round has ended. */
@@ -268,6 +303,23 @@ export interface RunEnded {
   status: "finished" | "failed" | "cancelled";
 }
 
+/** One more value of something that is watched over time, such as what decides when to stop. */
+export interface StatisticTaken {
+  /** The lane's id. */
+  lane: number;
+  /** Milliseconds since the run began. */
+  at: number;
+  kind: "statistic_taken";
+  /** 1 for the lane's first value. */
+  index: number;
+  name: string;
+  value: number;
+  /** After how many drafts, steps or rounds. */
+  seen: number;
+  /** The value that decides, if there is one. */
+  threshold: number | null;
+}
+
 /** One answer and the calls that gave it. */
 export interface Tally {
   /** The first spelling seen, in order of call. */
@@ -290,6 +342,23 @@ export interface TextDelta {
   text: string;
   /** Completion tokens of the call so far. */
   tokens: number;
+}
+
+export type TokenOdds = [string, number, [string, number][]];
+
+/** A tool that is no model was used, e.g. a retriever; it costs no tokens. */
+export interface ToolUsed {
+  /** The lane's id. */
+  lane: number;
+  /** Milliseconds since the run began. */
+  at: number;
+  kind: "tool_used";
+  /** 1 for the lane's first use. */
+  index: number;
+  tool: string;
+  input: string;
+  output: string;
+  after: string[];
 }
 
 /** Tokens of one call, as the model server counted them. */
@@ -347,4 +416,4 @@ export interface WorkspaceWritten {
   after: string[];
 }
 
-export type RunEvent = LaneStarted | LaneResumed | RoundOpened | RoundClosed | CallStarted | TextDelta | CallRestarted | CallFinished | CallFailed | CallCancelled | WorkspaceWritten | VotesCounted | CandidateScored | NodePlaced | NoteTaken | AnswerGiven | VerdictReached | DraftGraded | LaneFinished | LaneFailed | LaneCancelled | RunEnded;
+export type RunEvent = LaneStarted | LaneResumed | RoundOpened | RoundClosed | CallStarted | TextDelta | CallRestarted | CallFinished | CallFailed | CallCancelled | WorkspaceWritten | VotesCounted | CandidateScored | NodePlaced | StatisticTaken | ToolUsed | NoteTaken | AnswerGiven | VerdictReached | DraftGraded | LaneFinished | LaneFailed | LaneCancelled | RunEnded;

@@ -23,7 +23,7 @@ export interface Call {
   /** Completion tokens so far. */
   tokens: number;
   answer: string | null;
-  finishReason: "stop" | "length" | null;
+  finishReason: "stop" | "length" | "pruned" | null;
   usage: Usage | null;
   firstTokenAt: number | null;
   retries: number;

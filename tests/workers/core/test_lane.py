@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from workers.backends.scripted import ScriptedModel
 from workers.core import events
+from workers.core.asking import LaneSettings, derive_seed
 from workers.core.errors import BudgetSpent, StrategyError, StreamCut, Unreachable
-from workers.core.lane import LaneSettings, LiveLane, derive_seed
+from workers.core.lane import LiveLane
 from workers.core.model import Chunk, Message, Request
 from workers.core.values import Answer, Reply, Sampling, Usage
 

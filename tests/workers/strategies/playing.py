@@ -9,9 +9,10 @@ from typing import Any, NamedTuple, overload
 from workers.backends.replay import digest_prompt
 from workers.backends.scripted import ScriptedModel
 from workers.core import events
+from workers.core.asking import LaneSettings
 from workers.core.assignments import Recorded
 from workers.core.errors import ModelError
-from workers.core.lane import Equal, LaneSettings, LiveLane
+from workers.core.lane import Equal, LiveLane
 from workers.core.model import Chunk, Model, Request
 from workers.core.strategy import Strategy
 from workers.core.values import Answer, Problem, Sampling
