@@ -14,7 +14,7 @@ from tests.workers.backends.asking import fail, make_request, read, text_of
 from webapp.local import model_server
 from workers.backends.openai_server import OpenAIServer
 from workers.core.errors import Refused
-from workers.core.model import Chunk, Request
+from workers.core.model import Chunk, Message, Request
 from workers.core.values import Usage
 
 T = TypeVar("T")
@@ -132,3 +132,17 @@ async def test_a_prompt_that_is_too_long_is_refused_in_words(real_model: RealMod
         "says that the prompt and its answer of at most 24 tokens do not fit the model's context of 2,048 tokens. "
         "Use fewer or shorter drafts, or a lower max_tokens."
     )
+
+
+async def test_a_begun_answer_goes_on_where_it_ends_and_is_measured(real_model: RealModel) -> None:
+    begun = (Message("user", "Count from 1 to 9."), Message("assistant", "1, 2, 3, 4, 5,"))
+    request = make_draft(1, messages=begun, continues=True, temperature=0, max_tokens=6, top_logprobs=5)
+
+    async with OpenAIServer(real_model.address.base_url, real_model.address.api_key) as model:
+        chunks = await read(model, request)
+
+    odds = [token for chunk in chunks for token in chunk.odds]
+    assert text_of(chunks).strip().startswith("6")
+    assert len(odds) == usage_of(chunks).completion_tokens
+    assert all(len(token.top) == 5 for token in odds)
+    assert "".join(token.token for token in odds).startswith(text_of(chunks))
