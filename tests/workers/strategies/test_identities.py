@@ -29,6 +29,7 @@ TOURNAMENT = catalog()["tournament"]
 GRM = catalog()["generative_reward"]
 PROCESS = catalog()["process_evaluation"]
 MIX = catalog()["prompting_mix"]
+EVOLUTION = catalog()["mind_evolution"]
 
 
 def calls_of(played: Played) -> list[tuple[str, str, tuple[str, ...], int, int]]:
@@ -335,3 +336,15 @@ async def test_prompting_mix_costs_its_pilot_and_its_votes(styles: int, pilot: i
 
     assert cost.calls == styles * pilot + max(0, votes - pilot)
     assert cost.depth == (2 if votes > pilot else 1)
+
+
+@given(generations=st.integers(1, 4), islands=st.integers(1, 3), size=st.integers(1, 3), turns=st.integers(1, 3))
+@settings(max_examples=15)
+async def test_mind_evolution_costs_what_it_breeds(generations: int, islands: int, size: int, turns: int):
+    cost = await estimate(
+        EVOLUTION, generations=generations, islands=islands, conversations=size, turns=turns, reset_interval=2
+    )
+
+    resets = (generations - 1) // 2
+    assert cost.calls == 2 * generations * islands * size * turns + resets
+    assert cost.depth == 2 * turns * (1 + (generations - 1) * islands) + resets
