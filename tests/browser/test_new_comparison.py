@@ -47,6 +47,22 @@ def test_a_problem_with_latex_is_typed_previewed_priced_and_run(live_site, new_v
     ]  # fmt: skip
 
 
+def test_eight_strategies_at_equal_total_tokens_are_three_clicks_away(live_site, new_viewer):
+    page = open_fresh(new_viewer(), live_site)
+
+    page.get_by_role("button", name="Pick 8").click()
+    expect(page.locator("#run")).to_contain_text("Run 8 lanes")
+    medium = page.get_by_role("group", name="Equal total tokens").get_by_role("button", name="Medium")
+    medium.click()
+    expect(medium).to_have_attribute("aria-pressed", "true")
+    expect(medium).to_be_focused()
+    expect(card(page, "Self-consistency").get_by_label("Drafts")).to_have_value("16")
+    page.get_by_role("button", name="Run 8 lanes").click()
+
+    expect(page).to_have_url(RUN_PAGE)
+    assert len(live_site.lanes(page.url)) == 8
+
+
 def test_a_fault_shows_at_its_field_while_one_types_and_goes_again(live_site, new_viewer):
     page = open_fresh(new_viewer(), live_site)
     widths = card(page, "Parallel-Distill-Refine").get_by_label("Drafts per round")

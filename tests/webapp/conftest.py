@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 
+from tests.fixtures_model_server import run_model_server
 from webapp.problems.models import Problem, Suite, SuitePlace
 
 
@@ -27,3 +28,11 @@ def suite():
         problem = Problem.objects.create(question=question, answer=answer, grader="number")
         SuitePlace.objects.create(suite=suite, problem=problem, position=position)
     return suite
+
+
+@pytest.fixture
+def small_context(settings):
+    """A model server whose model reads 2,048 tokens."""
+    with run_model_server("--context", "2048") as server:
+        settings.MODEL_SERVER = dataclasses.replace(settings.MODEL_SERVER, base_url=server.base_url, model="scripted")
+        yield server

@@ -15,7 +15,8 @@ from pydantic import BaseModel, Field
 from webapp.board.views import find_versions, is_part, pick_version
 from webapp.catalog.forms import SettingsForm, write_texts
 from webapp.problems.models import Problem, Suite
-from webapp.runs.forms import SAMPLING_LABELS, Budget
+from webapp.runs.budgets import Budget
+from webapp.runs.forms import SAMPLING_LABELS
 from webapp.runs.launching import MAX_LANES, BadRecipe, RecipeSpec, start_run
 from webapp.runs.models import Run
 from webapp.runs.models_on_server import ServerDown, model_names

@@ -13,6 +13,7 @@ from pydantic import ConfigDict, Field
 
 from webapp.problems.models import Problem
 from webapp.runs import launching, models_on_server, previews, queries
+from webapp.runs.budgets import MOST_CALLS, MOST_TOKENS
 from webapp.runs.continuing import continue_run
 from webapp.runs.forms import ProblemForm
 from webapp.runs.models import Call, Event, Lane, Recipe, Run
@@ -212,9 +213,7 @@ def _model(name: str) -> str:
 def _check_cost(recipe: Recipe, question: str) -> None:
     params = catalog()[recipe.strategy].params.model_validate(recipe.params)
     sampling, size = Sampling.model_validate(recipe.sampling), len(question.encode("utf-8", "replace"))
-    estimate = estimate_recipe(
-        recipe.strategy, params.model_dump_json(), sampling, size, previews.MOST_CALLS, previews.MOST_TOKENS
-    )
+    estimate = estimate_recipe(recipe.strategy, params.model_dump_json(), sampling, size, MOST_CALLS, MOST_TOKENS)
     if fault := previews.too_much(estimate):
         raise HttpError(422, f"{recipe.strategy}: {fault}")
 

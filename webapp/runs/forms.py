@@ -1,8 +1,8 @@
 """The form of a new comparison: one problem, up to eight recipes, limits.
 
 Its texts are flat, so that it works without scripts: `question`, `answer`, `grader`, `problem`, `model`,
-`sampling-<name>`, `budget-<name>`; `card` once for every strategy card in order, `pick` for those that are ticked,
-and for card 3 `lane-3-strategy`, `lane-3-params-<name>`, `lane-3-model`, `lane-3-sampling-<name>`.
+`sampling-<name>`, `budget-<name>`, `equal-<name>`; `card` once for every strategy card in order, `pick` for those that
+are ticked, and for card 3 `lane-3-strategy`, `lane-3-params-<name>`, `lane-3-model`, `lane-3-sampling-<name>`.
 """
 
 import re
@@ -12,10 +12,10 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.http import QueryDict
-from pydantic import BaseModel, Field
 
 from webapp.catalog.forms import SettingsForm, write_texts
 from webapp.problems.models import Problem
+from webapp.runs.budgets import Budget, Equality, Goal
 from webapp.runs.capabilities import find_lacks
 from webapp.runs.launching import RecipeSpec
 from webapp.runs.models_on_server import ServedModel
@@ -33,23 +33,6 @@ MOST_ANSWER_BYTES = 4_096
 
 
 SAMPLING_LABELS = {"top_p": "Top-p", "max_tokens": "Tokens per call"}
-
-
-class Budget(BaseModel):
-    """Where a lane ends even if its strategy has not come to its end."""
-
-    tokens: int | None = Field(
-        100_000, ge=100, le=100_000_000, title="Tokens per lane",
-        description="A lane that has used so many, prompts included, ends with its best answer so far. Empty: no cap.",
-    )  # fmt: skip
-    seconds: int | None = Field(
-        1_800, ge=1, le=86_400, title="Seconds per lane",
-        description="A lane ends after so many seconds, with its best answer so far. Empty: no cap.",
-    )  # fmt: skip
-    seed: int | None = Field(
-        None, ge=0, le=2**31 - 1, title="Seed",
-        description="The same seed draws the same subsets and sends the same seeds to the model. Empty: a new one.",
-    )  # fmt: skip
 
 
 class ProblemForm(forms.Form):
@@ -145,6 +128,14 @@ class Card:
         """Say whether every field of the card can be used."""
         return all((self.params.is_valid(), self.own.is_valid(), not self.errors, not self.model_error))
 
+    def mark_fitted(self, goal: Goal) -> None:
+        """Mark the fields that are fitted to a goal; the page tints them."""
+        sizes = goal.sizes_of(self.strategy)
+        for name in sizes(1) if sizes else ():
+            self.params.fields[name].widget.attrs["data-solved"] = ""
+        if "max_tokens" in self.own.values:
+            self.own.fields["max_tokens"].widget.attrs["data-solved"] = ""
+
     @property
     def needs(self) -> list[str]:
         """Return what the strategy needs beyond chat, in words."""
@@ -158,13 +149,15 @@ class Card:
     @property
     def main_fields(self) -> list[forms.BoundField]:
         """Return the settings that always show: what fits in a row, of the strategy's own and the length of a call."""
-        room, shown = 3, []
-        for field in (*self.params, self.own["max_tokens"]):
+        length = self.own["max_tokens"]
+        has_length = "max_tokens" in self.own.values
+        room, shown = 2 if has_length else 3, []
+        for field in (*self.params, *([] if has_length else [length])):
             room -= 2 if isinstance(field.field, forms.ChoiceField) else 1
             if room < 0:
                 break
             shown.append(field)
-        return shown
+        return [*shown, length] if has_length else shown
 
     @property
     def more_fields(self) -> list[forms.BoundField]:
@@ -197,8 +190,21 @@ class ComparisonForm:
         self.budget = SettingsForm(Budget, texts, prefix="budget")
         for name, empty in {"tokens": "no cap", "seconds": "no cap", "seed": "drawn"}.items():
             self.budget.fields[name].widget.attrs["placeholder"] = empty
+        self.equality = SettingsForm(Equality, texts, prefix="equal")
+        self.equality.fields["tokens"].widget.attrs["placeholder"] = "tokens"
         self.cards = _read_cards(texts, self.errors)
         self._judge()
+        if self.goal:
+            for card in self.picked:
+                card.mark_fitted(self.goal)
+
+    @property
+    def goal(self) -> Goal | None:
+        """Return what all lanes are to spend, if they are to be equal."""
+        wanted = self.equality.settings
+        if not isinstance(wanted, Equality) or wanted.axis == "free" or wanted.tokens is None:
+            return None
+        return Goal(wanted.axis, wanted.tokens)
 
     @property
     def picked(self) -> list[Card]:
@@ -213,7 +219,7 @@ class ComparisonForm:
 
     def is_valid(self) -> bool:
         """Say whether a run can be started."""
-        parts = [self.problem.is_valid(), self.sampling.is_valid(), self.budget.is_valid()]
+        parts = [part.is_valid() for part in (self.problem, self.sampling, self.budget, self.equality)]
         cards = [card.is_valid() for card in self.picked]
         return all([*parts, *cards, not self.errors, not self.model_error])
 
@@ -232,7 +238,7 @@ class ComparisonForm:
         return next((model.context_tokens for model in self.served or () if model.name == name), None)
 
     def _judge(self) -> None:
-        for form in (self.problem, self.sampling, self.budget):
+        for form in (self.problem, self.sampling, self.budget, self.equality):
             form.is_valid()
         if self.models is not None:
             self.model_error = _missing(self.model, self.models)

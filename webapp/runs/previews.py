@@ -1,16 +1,14 @@
 """What a comparison will cost, before anything is asked of a model."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
+from webapp.runs.budgets import MOST_CALLS, MOST_TOKENS, Goal
+from webapp.runs.fitting import Place, Preset, find_presets, fit
 from webapp.runs.forms import MOST_QUESTION_BYTES, Card, ComparisonForm
 from webapp.runs.queries import estimate_recipe
 from workers.core.estimate import Estimate
 from workers.core.values import Sampling
-
-MOST_CALLS = 256
-"""Calls that one lane of a comparison may make."""
-MOST_TOKENS = 10_000_000
-"""Where the preview stops counting."""
 
 
 class LanePreview(NamedTuple):
@@ -21,7 +19,7 @@ class LanePreview(NamedTuple):
     estimate: Estimate | None
     """None while the card's settings are wrong."""
     error: str
-    warning: str = ""
+    warnings: tuple[str, ...] = ()
     total_percent: float = 0
     critical_percent: float = 0
     """Lengths of the bar, on one scale for all lanes."""
@@ -39,6 +37,8 @@ class Preview(NamedTuple):
     """What a full bar stands for."""
     peak_context: int
     """Prompt and text of the largest call."""
+    presets: list[Preset]
+    """Budgets to make the lanes equal."""
 
 
 def preview(form: ComparisonForm) -> Preview:
@@ -59,6 +59,7 @@ def preview(form: ComparisonForm) -> Preview:
         critical_path_tokens=max((estimate.critical_path_tokens for estimate in known), default=0),
         scale_tokens=scale,
         peak_context=max((estimate.peak_context for estimate in known), default=0),
+        presets=find_presets(shared_sampling(form), question_bytes(form)),
     )
 
 
@@ -68,15 +69,46 @@ def _preview_lane(form: ComparisonForm, card: Card) -> LanePreview:
     if params is None or sampling is None or not card.own.is_valid():
         return LanePreview(card, "", None, "Correct the settings to see the cost.")
     own = Sampling.model_validate({**sampling.model_dump(), **card.own.values})
-    size = len(form.problem.data.get("question", "").encode("utf-8", "replace"))
-    estimate = estimate_recipe(
-        card.strategy.slug, params.model_dump_json(), own, min(size, MOST_QUESTION_BYTES), MOST_CALLS, MOST_TOKENS
-    )
+    size = question_bytes(form)
+    estimate = estimate_recipe(card.strategy.slug, params.model_dump_json(), own, size, MOST_CALLS, MOST_TOKENS)
     error = too_much(estimate)
     if error and error not in card.errors:
         card.errors.append(error)
-    warning = "" if error else _too_long(estimate, form.context_of(card))
-    return LanePreview(card, card.strategy.describe(params), None if error else estimate, error, warning)
+    warnings = () if error else tuple(filter(None, _warn(form, card, estimate)))
+    return LanePreview(card, card.strategy.describe(params), None if error else estimate, error, warnings)
+
+
+def question_bytes(form: ComparisonForm) -> int:
+    """Return the size of the question; what is beyond the longest that is allowed changes nothing."""
+    question = form.problem.data.get("question", "").encode("utf-8", "replace")
+    return min(len(question), MOST_QUESTION_BYTES)
+
+
+def _warn(form: ComparisonForm, card: Card, estimate: Estimate) -> Iterator[str]:
+    place = Place(question_bytes(form), form.context_of(card))
+    if not place.holds(estimate):
+        yield f"A call may need {estimate.peak_context:,} tokens; the model's context holds {place.context_tokens:,}."
+    cap = form.budget.values.get("tokens")
+    if cap is not None and estimate.total_tokens > cap:
+        yield f"The cap of {cap:,} tokens may end it early."
+    if form.goal and not form.goal.is_met(estimate):
+        best = fit(card.strategy, card.params.values, shared_sampling(form), form.goal, place)
+        yield _explain_unequal(form.goal, estimate, best.estimate if best else None)
+
+
+def _explain_unequal(goal: Goal, estimate: Estimate, best: Estimate | None) -> str:
+    """Say why a lane does not spend what all are to spend: its strategy cannot, or its settings are others."""
+    spent = goal.spent(estimate)
+    if best is None or goal.spent(best) != spent:
+        return f"Not fitted: it spends {spent:,} of {goal.tokens:,} tokens. Fit the lanes again."
+    if spent > goal.tokens:
+        return f"It cannot spend less than {spent:,} tokens, which is more than {goal.tokens:,}."
+    return f"It cannot spend more than {spent:,} of {goal.tokens:,} tokens."
+
+
+def shared_sampling(form: ComparisonForm) -> Sampling:
+    """Return the sampling that lanes have unless they have their own; the defaults while it is wrong."""
+    return Sampling.model_validate(form.sampling.settings.model_dump() if form.sampling.settings else {})
 
 
 def too_much(estimate: Estimate) -> str:
@@ -86,12 +118,6 @@ def too_much(estimate: Estimate) -> str:
     if estimate.is_cut:
         return f"These settings may use more than {MOST_TOKENS:,} tokens. Ask for fewer or shorter calls."
     return ""
-
-
-def _too_long(estimate: Estimate, context: int | None) -> str:
-    if context is None or estimate.peak_context <= context:
-        return ""
-    return f"A call may need {estimate.peak_context:,} tokens; the model's context holds {context:,}."
 
 
 def _scaled(lane: LanePreview, scale: int) -> LanePreview:

@@ -7,13 +7,19 @@ from django.http import QueryDict
 
 from webapp.catalog.forms import write_texts
 from webapp.problems.models import Problem, SuitePlace
-from webapp.runs.forms import Budget, card_numbers, default_texts
+from webapp.runs.budgets import Budget, Equality
+from webapp.runs.capabilities import find_lacks
+from webapp.runs.forms import MOST_LANES, card_numbers, default_texts
 from webapp.runs.models import Lane, Recipe, Run
 from webapp.runs.models_on_server import ServerDown, list_models
 from workers import strategies
 from workers.core.values import Sampling
 
 FIRST_PICKS = ("direct", "self_consistency", "sequential_refinement", "parallel_distill_refine")
+MANY_PICKS = (
+    *FIRST_PICKS, "best_of_n", "recursive_self_aggregation", "tournament", "sample_scrutinize",
+)  # fmt: skip
+"""One of each kind that differs in how it spends its tokens."""
 STARTER = Problem(question="What is $17 + 25$? Think step by step.", answer="42", grader="boxed_math")
 
 
@@ -23,6 +29,7 @@ def default_setup() -> QueryDict:
     texts["model"] = settings.MODEL_SERVER.model
     _write(texts, write_texts(_fitting_sampling(), "sampling"))
     _write(texts, write_texts(Budget(), "budget"))
+    _write(texts, write_texts(Equality(), "equal"))
     place = SuitePlace.objects.select_related("problem").order_by("suite__created_at", "suite_id", "position").first()
     put_problem(texts, place.problem if place else STARTER)
     known = strategies.catalog()
@@ -71,10 +78,24 @@ def pick_strategies(texts: QueryDict, slugs: Iterable[str]) -> None:
     texts.setlist("pick", numbers)
 
 
+def pick_many(texts: QueryDict, model: str) -> None:
+    """Pick eight strategies, a card of each: the most telling ones of those that the model can run."""
+    complete(texts)
+    cards: dict[str, str] = {}
+    for number in card_numbers(texts):
+        cards.setdefault(str(texts.get(f"lane-{number}-strategy")), number)
+    known = strategies.catalog()
+    usable = [slug for slug in dict.fromkeys((*MANY_PICKS, *cards)) if slug in known and slug in cards]
+    able = [slug for slug in usable if not find_lacks(known[slug].needs, model)]
+    texts.setlist("pick", [cards[slug] for slug in able[:MOST_LANES]])
+    put_picked_first(texts)
+
+
 def complete(texts: QueryDict) -> None:
     """Fill in what is missing: fields that are newer than the texts, and a card for every strategy that has none."""
     _fill(texts, write_texts(Sampling(), "sampling"))
     _fill(texts, write_texts(Budget(), "budget"))
+    _fill(texts, write_texts(Equality(), "equal"))
     for number in card_numbers(texts):
         strategy = strategies.catalog().get(str(texts.get(f"lane-{number}-strategy")))
         if strategy:

@@ -8,12 +8,14 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from webapp.problems.models import Problem, SuitePlace
 from webapp.runs import setups
+from webapp.runs.equalizing import equalize
+from webapp.runs.fitting import find_presets
 from webapp.runs.forms import MOST_LANES, ComparisonForm, ProblemForm
 from webapp.runs.launching import start_run
 from webapp.runs.models import Run
 from webapp.runs.models_on_server import ServedModel, ServerDown, list_models
 from webapp.runs.picking import Picker, find_problems
-from webapp.runs.previews import preview
+from webapp.runs.previews import preview, question_bytes, shared_sampling
 from workers import strategies
 
 REMEMBERED = "new_run"
@@ -85,7 +87,10 @@ def _opening_texts(request: HttpRequest) -> QueryDict:
 
 
 def _change(texts: QueryDict, do: str) -> None:
-    """Apply one of the form's other buttons: `add:<card>`, `drop:<card>`, `take:<problem>`; others only look again."""
+    """Apply one of the form's other buttons; those that are not listed here only look again.
+
+    `add:<card>`, `drop:<card>`, `take:<problem>`, `many`, `equal:<axis>:<size>`, `equal` with what its fields say.
+    """
     verb, _, target = do.partition(":")
     if verb == "add":
         setups.add_card(texts, target)
@@ -94,6 +99,20 @@ def _change(texts: QueryDict, do: str) -> None:
     elif verb == "take":
         setups.put_problem(texts, _suite_problem(target))
         texts["source"] = "write"
+    elif verb == "many":
+        setups.pick_many(texts, texts.get("model", ""))
+    elif verb == "equal":
+        _equalize(texts, do)
+
+
+def _equalize(texts: QueryDict, do: str) -> None:
+    served, _ = _served_models()
+    setups.complete(texts)
+    form = ComparisonForm(texts, served)
+    presets = {preset.do: preset.goal for preset in find_presets(shared_sampling(form), question_bytes(form))}
+    goal = presets.get(do) or form.goal
+    if goal:
+        equalize(form, texts, goal)
 
 
 def _suite_problem(number: str) -> Problem:

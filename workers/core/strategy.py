@@ -44,6 +44,13 @@ class Example(NamedTuple):
 
 
 Solve = Callable[[Problem, LiveLane, Any], Awaitable[Answer]]
+Sizes = Callable[[int], Mapping[str, Any]]
+"""Size 1, 2, 3 … to the parameters that make a lane so large; it ends at the first that the params refuse."""
+
+
+def grow(name: str) -> Sizes:
+    """Return the sizes that count one parameter up from 2: with a single one most strategies are the direct one."""
+    return lambda size: {name: size + 1}
 
 
 class Strategy(NamedTuple):
@@ -69,6 +76,10 @@ class Strategy(NamedTuple):
     """What the backend must offer beyond chat, e.g. `logprobs`."""
     models: Mapping[str, str] = {}
     """The parts that may have a model of their own, each with what it does in a few words."""
+    wider: Sizes | None = None
+    """How the lane grows by calls beside each other, to be fitted to a budget."""
+    deeper: Sizes | None = None
+    """How the lane grows by calls one after the other."""
 
     @property
     def summary(self) -> str:
@@ -87,6 +98,8 @@ def strategy(  # noqa: PLR0913  # one for each field of the record
     describe: Callable[[Any], str],
     needs: frozenset[Feature] = frozenset(),
     models: Mapping[str, str] = MappingProxyType({}),
+    wider: Sizes | None = None,
+    deeper: Sizes | None = None,
 ) -> Callable[[Solve], Strategy]:
     """Turn a coroutine `(problem, lane, params) -> Answer` into a `Strategy`.
 
@@ -109,6 +122,8 @@ def strategy(  # noqa: PLR0913  # one for each field of the record
             prompts={name: text for name, text in names.items() if name.isupper() and isinstance(text, str)},
             needs=needs,
             models=models,
+            wider=wider,
+            deeper=deeper,
         )
 
     return wrap

@@ -24,7 +24,7 @@ from pydantic import Field
 
 from workers.core.lane import LiveLane
 from workers.core.prompts import fill
-from workers.core.strategy import Example, StrategyParams, strategy
+from workers.core.strategy import Example, StrategyParams, grow, strategy
 from workers.core.values import Answer, Problem, Reply
 from workers.strategies._prompts import DRAFT
 from workers.strategies._stopping import find_bayes_factor
@@ -83,6 +83,7 @@ def describe(params: Params) -> str:
     params=Params,
     example=EXAMPLE,
     describe=describe,
+    wider=grow("most_drafts"),
 )
 async def best_of_infinity(problem: Problem, lane: LiveLane, params: Params) -> Answer:
     """Draft batch after batch until the vote is certain."""

@@ -27,7 +27,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from workers.core.lane import LiveLane
 from workers.core.prompts import fill
-from workers.core.strategy import Example, StrategyParams, strategy
+from workers.core.strategy import Example, StrategyParams, grow, strategy
 from workers.core.values import Answer, Problem, Reply
 from workers.strategies._judging import ask_about, attempt, quote, read_verdict, read_verdicts, say_unread
 from workers.strategies._prompts import DRAFT, draw, show_solution
@@ -124,6 +124,7 @@ def describe(params: Params) -> str:
     params=Params,
     example=EXAMPLE,
     describe=describe,
+    wider=grow("drafts"),
 )
 async def generative_reward(problem: Problem, lane: LiveLane, params: Params) -> Answer:
     """Draft in parallel, evaluate together, add up."""

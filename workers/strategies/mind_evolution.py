@@ -157,6 +157,8 @@ def describe(params: Params) -> str:
     params=Params,
     example=EXAMPLE,
     describe=describe,
+    wider=lambda size: {"conversations": size},
+    deeper=lambda size: {"generations": size},
 )
 async def mind_evolution(problem: Problem, lane: LiveLane, params: Params) -> Answer:
     """Breed generation after generation, until a solution is good enough."""

@@ -160,6 +160,8 @@ def describe(params: Params) -> str:
     params=Params,
     example=EXAMPLE,
     describe=describe,
+    wider=lambda size: {"widths": (size + 1, size // 2 + 1, 1)},
+    deeper=lambda size: {"widths": (4, *[2] * (size - 1), 1)},
 )
 async def parallel_distill_refine(problem: Problem, lane: LiveLane, params: Params) -> Answer:
     """Draft, distill, and draft again, round after round."""

@@ -28,7 +28,7 @@ from pydantic import Field
 
 from workers.core.lane import LiveLane
 from workers.core.prompts import fill
-from workers.core.strategy import Example, StrategyParams, strategy
+from workers.core.strategy import Example, StrategyParams, grow, strategy
 from workers.core.values import Answer, Problem
 from workers.strategies._judging import VERIFY, Verdicts, ask_for_verdicts
 from workers.strategies._prompts import DRAFT
@@ -93,6 +93,7 @@ def describe(params: Params) -> str:
     params=Params,
     example=EXAMPLE,
     describe=describe,
+    wider=grow("drafts"),
 )
 async def pessimistic_verification(problem: Problem, lane: LiveLane, params: Params) -> Answer:
     """Draft in parallel, verify in parallel, choose with caution."""

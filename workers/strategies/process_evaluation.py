@@ -28,7 +28,7 @@ from pydantic import Field
 
 from workers.core.lane import LiveLane
 from workers.core.prompts import fill
-from workers.core.strategy import Example, StrategyParams, strategy
+from workers.core.strategy import Example, StrategyParams, grow, strategy
 from workers.core.values import Answer, Problem, Reply
 from workers.strategies._judging import VERIFY, Verdicts, ask_for_verdicts, attempt, quote, read_verdict, say_unread
 from workers.strategies._prompts import DRAFT, show_solution
@@ -105,6 +105,7 @@ def describe(params: Params) -> str:
     params=Params,
     example=EXAMPLE,
     describe=describe,
+    wider=grow("drafts"),
 )
 async def process_evaluation(problem: Problem, lane: LiveLane, params: Params) -> Answer:
     """Draft in parallel, judge wholes and steps in parallel, choose."""

@@ -20,7 +20,7 @@ from pydantic import Field
 
 from workers.core.lane import LiveLane
 from workers.core.prompts import fill
-from workers.core.strategy import Example, StrategyParams, strategy
+from workers.core.strategy import Example, StrategyParams, grow, strategy
 from workers.core.values import Answer, Problem
 from workers.strategies._prompts import AGGREGATE, DRAFT, draw, lay_out
 from workers.strategies._votes import Ballot, find_leader
@@ -74,6 +74,7 @@ def describe(params: Params) -> str:
     params=Params,
     example=EXAMPLE,
     describe=describe,
+    wider=grow("drafts"),
 )
 async def prompted_aggregation(problem: Problem, lane: LiveLane, params: Params) -> Answer:
     """Draft in parallel, then merge."""

@@ -158,6 +158,7 @@ def describe(params: Params) -> str:
     params=Params,
     example=EXAMPLE,
     describe=describe,
+    wider=lambda size: {"pilot": size, "votes": 2 * size + 2},
 )
 async def prompting_mix(problem: Problem, lane: LiveLane, params: Params) -> Answer:
     """Write a pilot in every style, predict, and vote in the best one."""

@@ -26,7 +26,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from workers.core.lane import LiveLane
 from workers.core.prompts import fill
-from workers.core.strategy import Example, StrategyParams, strategy
+from workers.core.strategy import Example, StrategyParams, grow, strategy
 from workers.core.values import Answer, Problem, Reply
 from workers.strategies._prompts import AGGREGATE, DRAFT, REFINE, draw, lay_out, show_solution
 from workers.strategies._votes import Ballot
@@ -109,6 +109,8 @@ def describe(params: Params) -> str:
     params=Params,
     example=EXAMPLE,
     describe=describe,
+    wider=grow("population"),
+    deeper=grow("rounds"),
 )
 async def recursive_self_aggregation(problem: Problem, lane: LiveLane, params: Params) -> Answer:
     """Draft a population, then rewrite it round after round."""

@@ -27,7 +27,7 @@ from pydantic import Field
 
 from workers.core.lane import LiveLane
 from workers.core.prompts import fill
-from workers.core.strategy import Example, StrategyParams, strategy
+from workers.core.strategy import Example, StrategyParams, grow, strategy
 from workers.core.values import Answer, Problem, Reply
 from workers.strategies._judging import COMPARE, Count, Match, ask_for_verdicts, compare
 from workers.strategies._prompts import DRAFT
@@ -96,6 +96,7 @@ def describe(params: Params) -> str:
     params=Params,
     example=EXAMPLE,
     describe=describe,
+    wider=grow("drafts"),
 )
 async def sample_scrutinize(problem: Problem, lane: LiveLane, params: Params) -> Answer:
     """Draft in parallel, check in parallel, compare what is left."""

@@ -18,7 +18,7 @@ from pydantic import Field
 
 from workers.core.lane import LiveLane
 from workers.core.prompts import fill
-from workers.core.strategy import Example, StrategyParams, strategy
+from workers.core.strategy import Example, StrategyParams, grow, strategy
 from workers.core.values import Answer, Problem
 from workers.strategies._prompts import DRAFT
 from workers.strategies._votes import hold_vote
@@ -62,6 +62,7 @@ def describe(params: Params) -> str:
     params=Params,
     example=EXAMPLE,
     describe=describe,
+    wider=grow("drafts"),
 )
 async def self_consistency(problem: Problem, lane: LiveLane, params: Params) -> Answer:
     """Draft in parallel, then vote."""

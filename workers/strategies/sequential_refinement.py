@@ -19,7 +19,7 @@ from pydantic import Field
 
 from workers.core.lane import LiveLane
 from workers.core.prompts import fill
-from workers.core.strategy import Example, StrategyParams, strategy
+from workers.core.strategy import Example, StrategyParams, grow, strategy
 from workers.core.values import Answer, Problem, Reply
 from workers.strategies._prompts import DRAFT, REFINE, show_solution
 
@@ -102,6 +102,7 @@ def describe(params: Params) -> str:
     params=Params,
     example=EXAMPLE,
     describe=describe,
+    deeper=grow("rounds"),
 )
 async def sequential_refinement(problem: Problem, lane: LiveLane, params: Params) -> Answer:
     """Draft, then rewrite the latest solution round after round."""

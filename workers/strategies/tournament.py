@@ -32,7 +32,7 @@ from pydantic import Field
 
 from workers.core.lane import LiveLane
 from workers.core.prompts import fill
-from workers.core.strategy import Example, StrategyParams, strategy
+from workers.core.strategy import Example, StrategyParams, grow, strategy
 from workers.core.values import Answer, Problem, Reply
 from workers.strategies._judging import COMPARE, Match, ask_about, compare, read_verdict, read_verdicts
 from workers.strategies._prompts import DRAFT, draw
@@ -131,6 +131,7 @@ def describe(params: Params) -> str:
     params=Params,
     example=EXAMPLE,
     describe=describe,
+    wider=grow("drafts"),
 )
 async def tournament(problem: Problem, lane: LiveLane, params: Params) -> Answer:
     """Draft in parallel, then let the drafts meet round after round."""

@@ -25,7 +25,7 @@ from pydantic import Field
 
 from workers.core.lane import LiveLane
 from workers.core.prompts import fill
-from workers.core.strategy import Example, StrategyParams, strategy
+from workers.core.strategy import Example, StrategyParams, grow, strategy
 from workers.core.values import Answer, Problem
 from workers.strategies._judging import SCORE, VERIFY, ask_for_verdicts
 from workers.strategies._prompts import DRAFT
@@ -72,6 +72,7 @@ def describe(params: Params) -> str:
     params=Params,
     example=EXAMPLE,
     describe=describe,
+    wider=grow("drafts"),
 )
 async def weighted_voting(problem: Problem, lane: LiveLane, params: Params) -> Answer:
     """Draft in parallel, weigh in parallel, vote."""

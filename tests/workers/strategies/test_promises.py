@@ -2,7 +2,9 @@
 
 import asyncio
 import inspect
+import random
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -13,9 +15,10 @@ from tests.workers.strategies.playing import AnyReplies, Stage, play, play_examp
 from workers.backends.replay import ReplayModel
 from workers.core import events
 from workers.core.errors import BudgetSpent, ModelError, StreamCut
+from workers.core.estimate import Estimate, estimate_cost
 from workers.core.events import CallCancelled, CallFailed, CallFinished, CallStarted
 from workers.core.strategy import Strategy, StrategyParams
-from workers.core.values import Problem
+from workers.core.values import Problem, Sampling
 from workers.strategies import catalog
 
 every_strategy = pytest.mark.parametrize("strategy", catalog().values(), ids=catalog())
@@ -168,6 +171,21 @@ def test_parameters_have_titles_descriptions_and_limits(strategy: Strategy):
         if field["type"] == "array":
             assert {"minItems", "maxItems"} <= set(field), name
         assert not strategy.params.model_fields[name].is_required(), name
+
+
+@every_strategy
+async def test_each_size_costs_more_than_the_one_before(strategy: Strategy):
+    for sizes, axis in ((strategy.wider, "total_tokens"), (strategy.deeper, "critical_path_tokens")):
+        if sizes:
+            costs = [getattr(await _estimate(strategy, sizes(size)), axis) for size in (1, 2, 3, 4)]
+
+            assert costs == sorted(set(costs)), axis
+
+
+async def _estimate(strategy: Strategy, params: Mapping[str, Any]) -> Estimate:
+    return await estimate_cost(
+        strategy, strategy.params(**params), question="Why?", sampling=Sampling(), random=random.Random(0)
+    )
 
 
 @every_strategy
