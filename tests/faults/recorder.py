@@ -112,6 +112,19 @@ class Recorder:
     def count(self, sql: str, *arguments: Any) -> int:
         return int(self.stack.query(sql, *arguments)[0][0])
 
+    def lags_ms(self) -> list[float]:
+        """Return, of every frame that a viewer got, how old its newest event was on arrival, sorted."""
+        rows = self.stack.query(
+            "SELECT id, extract(epoch FROM started_at) FROM runs_run WHERE id = ANY(%s)", [*self.accepted]
+        )
+        began = {run_id: float(moment) for run_id, moment in rows}
+        return sorted(
+            (step["at"] - began[viewer.run_id]) * 1000 - step["newest"]
+            for viewer in self.viewers
+            for step in viewer.steps
+            if step["kind"] == "frame" and step["newest"] is not None
+        )
+
     async def until_asked(self, run_id: str, *, calls: int = 1) -> None:
         """Wait until so many calls of the run are being written or were."""
         sql = "SELECT count(*) FROM runs_call JOIN runs_lane ON runs_lane.id = lane_id WHERE run_id = %s"

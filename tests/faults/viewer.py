@@ -123,7 +123,8 @@ class Viewer:
             self._note("hole", web=web, epoch=epoch, prev=prev, cursor=cursor)
             raise Hole(f"{self._epoch}:{self._cursor} is not continued by {epoch}:{prev}")
         self._cursor = cursor
-        self._note("frame", web=web, epoch=epoch, prev=prev, cursor=cursor)
+        newest = max((event["at"] for event in frame["events"]), default=None)
+        self._note("frame", web=web, epoch=epoch, prev=prev, cursor=cursor, newest=newest)
         self._look(frame["events"])
         if not self.state.apply(frame["events"]):
             self._note("hole", web=web, epoch=epoch, prev=prev, cursor=cursor)

@@ -55,6 +55,19 @@ async def refuse_writes(stack: Stack) -> None:
         connection.execute("SELECT pg_reload_conf()")
 
 
+async def conflict(stack: Stack) -> None:
+    """Isolate transactions so strictly that one of two at the same row fails."""
+    refusal = "could not serialize access"
+    before = stack.postgres.log.count(refusal)
+    with stack.connect() as connection:
+        connection.execute("ALTER SYSTEM SET default_transaction_isolation = 'serializable'")
+        connection.execute("SELECT pg_reload_conf()")
+        await asyncio.sleep(6)
+        connection.execute("ALTER SYSTEM RESET default_transaction_isolation")
+        connection.execute("SELECT pg_reload_conf()")
+    assert stack.postgres.log.count(refusal) > before, "no transaction was refused: nothing was injected"
+
+
 async def fall_silent(stack: Stack) -> None:
     stack.postgres.halt()
     await asyncio.sleep(5)
@@ -67,6 +80,7 @@ FAULTS: dict[str, Fault] = {
     "every connection ended, three times": cut_everybody_off,
     "too many connections": take_all_places,
     "read-only for 5 s": refuse_writes,
+    "serialization failures for 6 s": conflict,
     "silent for 5 s": fall_silent,
 }
 
