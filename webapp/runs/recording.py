@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
+import orjson
 import structlog
 from django.conf import settings
 from django.db import connection, transaction
@@ -39,19 +40,7 @@ def save_facts(
         [Prompt(digest=digest, messages=messages) for digest, messages in sorted(prompts.items())],
         ignore_conflicts=True,
     )
-    known = set(
-        Event.objects.filter(
-            lane_id__in={fact.lane for fact in facts}, identity__in={fact.identity for fact in facts}
-        ).values_list("lane_id", "identity")
-    )
-    fresh = [fact for fact in facts if (fact.lane, fact.identity) not in known]
-    Event.objects.bulk_create(
-        [
-            Event(run_id=run_id, lane_id=fact.lane, identity=fact.identity, kind=fact.kind,
-                  body=fact.model_dump(mode="json"))
-            for fact in fresh
-        ]
-    )  # fmt: skip
+    fresh = _store(run_id, facts)
     _project(fresh)
     if any(isinstance(fact, events.ENDINGS) for fact in fresh):
         return end_run(run_id)
@@ -74,6 +63,30 @@ def _check_fences(facts: Sequence[events.Event], fences: Mapping[int, int]) -> N
     if lost := [lane_id for lane_id in lane_ids if held.get(lane_id) != fences.get(lane_id)]:
         metrics.FENCED_WRITES.inc()
         raise FencedOff(lost)
+
+
+# One statement, and JSON as it is: looking for the known ones first and Django's bulk_create took twice as long.
+_STORE = """
+INSERT INTO runs_event (run_id, lane_id, identity, kind, body)
+SELECT %s, new.lane, new.identity, new.body->>'kind', new.body
+FROM ROWS FROM (jsonb_to_recordset(%s::jsonb) AS (lane bigint, identity text, body jsonb)) WITH ORDINALITY
+    AS new(lane, identity, body, place)
+WHERE NOT EXISTS (SELECT FROM runs_event known WHERE known.lane_id = new.lane AND known.identity = new.identity)
+ORDER BY new.place
+RETURNING lane_id, identity
+"""
+
+
+def _store(run_id: str, facts: Sequence[events.Event]) -> list[events.Event]:
+    """Store facts in their order; return those that were not there yet."""
+    rows = (
+        b'{"lane":%d,"identity":%b,"body":%b}' % (fact.lane, orjson.dumps(fact.identity), body)
+        for fact, body in ((fact, fact.model_dump_json().encode()) for fact in facts)
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(_STORE, [run_id, (b"[" + b",".join(rows) + b"]").decode()])
+        stored = set(cursor.fetchall())
+    return [fact for fact in facts if (fact.lane, fact.identity) in stored]
 
 
 def end_run(run_id: str) -> list[events.Event]:
@@ -147,11 +160,13 @@ def redis_now() -> Redis:
 
 
 def _project(facts: Sequence[events.Event]) -> None:
-    """Bring rows up to date, kind by kind: no kind undoes what an earlier one does to the same row."""
+    """Bring rows up to date, kind by kind: in this order none undoes what an earlier one does to the same row."""
     by_kind: dict[type[events.EventBase], list[events.Event]] = {}
     for fact in facts:
         by_kind.setdefault(type(fact), []).append(fact)
     _start_calls(by_kind.pop(events.CallStarted, []))
+    for restarted in by_kind.pop(events.CallRestarted, []):  # a try that broke comes before the one that ended
+        _restart_call(restarted)
     _change_calls(_FINISH_CALLS, by_kind.pop(events.CallFinished, []))
     _change_calls(_GRADE_DRAFTS, by_kind.pop(events.DraftGraded, []))
     for kind, found in by_kind.items():
@@ -209,7 +224,7 @@ def _cancel_call(fact: events.CallCancelled) -> None:
     _change_call(fact, state="cancelled", ended_at_ms=fact.at, **fact.usage.model_dump())
 
 
-def _restart_call(fact: events.CallRestarted) -> None:
+def _restart_call(fact: Any) -> None:
     _change_call(
         fact, state="running", ended_at_ms=None, first_token_at_ms=None, error="", **Usage().model_dump(),
         retries=fact.retry, abandoned_tokens=F("abandoned_tokens") + fact.abandoned_tokens,
@@ -252,7 +267,6 @@ def _cancel_lane(fact: events.LaneCancelled) -> None:
 
 
 _PROJECTIONS: dict[type[events.EventBase], Callable[[Any], None]] = {
-    events.CallRestarted: _restart_call,
     events.CallFailed: _fail_call,
     events.CallCancelled: _cancel_call,
     events.AnswerGiven: _give_answer,

@@ -14,6 +14,7 @@ from webapp.runs.models import Call, Event, Lane, Run, Status
 from workers.core import events
 from workers.core.errors import FencedOff, StreamCut
 from workers.core.events import Ledger
+from workers.core.values import Usage
 
 pytestmark = pytest.mark.django_db(transaction=True)
 FOUR = ("direct", "self_consistency", "sequential_refinement", "parallel_distill_refine")
@@ -119,6 +120,36 @@ def test_facts_that_come_twice_change_nothing() -> None:
     recording.save_facts(run.id, facts, {lane.pk: lane.fence for lane in run.lanes.all()}, {})
 
     assert list(Event.objects.values_list("id", "body")) == before
+
+
+def test_facts_are_stored_in_the_order_in_which_they_were_told() -> None:
+    run = play(make_run("direct"))
+    facts = [events.NoteTaken(lane=run.lanes.get().pk, at=1, index=index, text="So.") for index in range(300, 0, -1)]
+
+    recording.save_facts(run.id, facts, {lane.pk: lane.fence for lane in run.lanes.all()}, {})
+
+    stored = Event.objects.filter(kind="note_taken").order_by("id")
+    assert [body["index"] for body in stored.values_list("body", flat=True)] == [fact.index for fact in facts]
+
+
+def test_a_call_that_broke_and_ended_between_two_saves_is_done() -> None:
+    run = make_run("direct")
+    (lane_id,) = lane_ids(run)
+    claiming.claim_work(lane_id)
+    usage = Usage(prompt_tokens=3, completion_tokens=2)
+    call = {"lane": lane_id, "call": "draft-1"}
+    facts: list[events.Event] = [
+        events.CallStarted(**call, at=1, round=0, role="draft", prompt="p", seed=1, max_tokens=9, after=()),
+        events.CallRestarted(**call, at=2, retry=1, error="It broke off.", abandoned_tokens=5,
+                             abandoned_prompt_tokens=3),
+        events.CallFinished(**call, at=3, text="42", thinking="", answer="42", finish_reason="stop", usage=usage,
+                            first_token_at=2, marks=(), retries=1),
+    ]  # fmt: skip
+
+    recording.save_facts(run.id, facts, {lane_id: 1}, {"p": "[]"})
+
+    row = Call.objects.get()
+    assert (row.state, row.completion_tokens, row.abandoned_tokens, row.retries) == ("done", 2, 5, 1)
 
 
 def test_stopping_keeps_the_best_answer_and_ends_waiting_lanes() -> None:
