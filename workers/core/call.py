@@ -146,7 +146,8 @@ class LiveCall:
         odds = self._find_odds()
         self.state = "done"
         text, thinking, usage = self._text("answer"), self._text("thinking"), self._count()
-        self._answer = extract_answer(text) if self._offers_solution else None
+        begun = self.request.messages[-1].content if self.request.continues else ""
+        self._answer = extract_answer(begun + text) if self._offers_solution else None
         reply = Reply(
             self.request.key, text, thinking, self._finish_reason, usage, self._answer, self._stopped_by, odds
         )

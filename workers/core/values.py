@@ -108,7 +108,7 @@ class Reply(NamedTuple):
     finish_reason: FinishReason
     usage: Usage
     answer: str | None
-    """The final answer found in the text, or None."""
+    """The final answer found in the text, what was begun included, or None."""
     stopped_by: str = ""
     """The stop string that ended the text; empty when it ended by itself, or when the server does not say."""
     odds: Odds | None = None

@@ -35,6 +35,14 @@ async def test_an_answer_that_is_begun_is_the_last_message() -> None:
     assert [request.continues for request in model.asked] == [True, False]
 
 
+async def test_the_answer_is_read_out_of_the_whole_text() -> None:
+    lane, _, _ = make_lane({"draft": ("{42} it is.",)})
+
+    reply = await lane.ask("x", role="draft", begun="<think>\\boxed{7}</think>So \\boxed")
+
+    assert (reply.text, reply.answer) == ("{42} it is.", "42")
+
+
 async def test_branches_count_for_themselves() -> None:
     lane, told, _ = make_lane({"step": ("a", "b"), "child-2.step": ("c",)})
 

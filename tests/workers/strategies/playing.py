@@ -18,6 +18,7 @@ from workers.core.strategy import Strategy
 from workers.core.values import Answer, Problem, Sampling
 
 JUDGING_ROLES = ("judge", "compare", "review")
+STEPPING_ROLES = ("step",)
 QUESTION = "How many primes are below 10?"
 Replies = Mapping[str, Sequence[str]]
 
@@ -41,15 +42,16 @@ class Endless(Sequence[str]):
 
 
 class AnyReplies(dict[str, Sequence[str]]):
-    """A script that has something to say in every role: `draft-3` says `draft3 … \\boxed{…}`; judges give verdicts."""
+    """A script that has something to say in every role: `draft-3` says `draft3 … \\boxed{…}`; judges give verdicts.
 
-    def get(self, role: str, default: Any = None) -> Sequence[str]:
-        verdict = "\nVerdict: {}" if role in JUDGING_ROLES else ""
-        return Endless(
-            lambda number: (
-                f"{role}{number} names [{number}, 1] and ends in \\boxed{{{number % 3}}}." + verdict.format(number % 3)
-            )
-        )
+    A step says something, but no final answer.
+    """
+
+    def get(self, counter: str, default: Any = None) -> Sequence[str]:
+        role = counter.rpartition(".")[2]
+        end = "." if role in STEPPING_ROLES else " and ends in \\boxed{{{0}}}."
+        verdict = "\nVerdict: {0}" if role in JUDGING_ROLES else ""
+        return Endless(lambda number: f"{role}{number} names [{number}, 1]" + (end + verdict).format(number % 3))
 
 
 class ThinkingModel:
@@ -109,7 +111,8 @@ class Played(NamedTuple):
 
     @property
     def prompts(self) -> dict[str, str]:
-        return {request.key: request.messages[0].content for request in self.model.asked}
+        """The first message of every call that has one: a text may be scored after nothing."""
+        return {request.key: request.messages[0].content for request in self.model.asked if request.messages}
 
     @property
     def facts(self) -> dict[str, dict[str, Any]]:
@@ -121,7 +124,9 @@ class Played(NamedTuple):
         """What a resumed lane would know: finished calls in the order in which they ended."""
         digests = {request.key: digest_prompt(request) for request in self.model.asked}
         return {
-            e.call: Recorded(digests[e.call], e.text, e.thinking, e.finish_reason, e.usage)
+            e.call: Recorded(
+                digests[e.call], e.text, e.thinking, e.finish_reason, e.usage, stopped_by=e.stopped_by, odds=e.odds
+            )
             for e in self.all_of(events.CallFinished)
         }
 
@@ -142,6 +147,7 @@ class Stage:
         budget_tokens: int | None = None,
         faults: Mapping[str, ModelError] | None = None,
         pauses: Collection[str] = (),
+        logprobs: Mapping[str, Sequence[float]] | None = None,
         wrap: Callable[[ScriptedModel], Model] = lambda scripted: scripted,
         equal: Equal | None = None,
         watch: Callable[[events.Event], None] = lambda event: None,
@@ -152,7 +158,7 @@ class Stage:
         self.question = question
         self.events: list[events.Event] = []
         script = AnyReplies() if replies is None else replies
-        self.model = ScriptedModel(script, faults=faults, pauses=pauses, seed=arrival)
+        self.model = ScriptedModel(script, faults=faults, pauses=pauses, logprobs=logprobs, seed=arrival)
         settings = LaneSettings(1, "scripted", Sampling(max_tokens=max_tokens), seed, budget_tokens)
         self.lane = LiveLane(
             settings,
@@ -197,7 +203,8 @@ async def play(strategy: Strategy, params: Mapping[str, Any] | None = None, **se
 
 async def play_example(strategy: Strategy, **settings: Any) -> Played:
     example = strategy.example
-    return await play(strategy, example.params, replies=example.replies, question=example.question, **settings)
+    script = {"replies": example.replies, "logprobs": example.logprobs}
+    return await play(strategy, example.params, question=example.question, **script, **settings)
 
 
 async def settle() -> None:

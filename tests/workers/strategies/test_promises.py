@@ -205,7 +205,7 @@ async def test_model_text_full_of_dollars_goes_through_as_it_is(strategy: Strate
     played = await play(strategy, strategy.example.params, replies=replies)
 
     assert played.answer is not None
-    assert played.answer.text == hostile
+    assert hostile in played.answer.text
 
 
 @every_strategy
