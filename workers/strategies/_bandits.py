@@ -183,6 +183,14 @@ def draw_scores(groups: Sequence[Sequence[float]], chances: Chances) -> list[flo
     return draws
 
 
+def choose_model(
+    scores: Sequence[Sequence[float]], rate: Callable[[Sequence[Sequence[float]]], Sequence[float]]
+) -> int:
+    """Return the model that is rated best by its scores all over the tree; one model alone is not rated."""
+    rates = rate(scores) if len(scores) > 1 else [0.0]
+    return max(range(len(rates)), key=rates.__getitem__)
+
+
 def find_upper_bounds(scores: Sequence[Sequence[float]]) -> list[float]:
     """Return for each model the mean of its scores and how much better it may still be; infinite without any.
 

@@ -19,6 +19,7 @@ from workers.strategies._bandits import (
     Scored,
     choose_by_arms,
     choose_by_groups,
+    choose_model,
     draw_scores,
     find_place,
     find_upper_bounds,
@@ -236,3 +237,11 @@ def test_upper_bounds_fall_with_the_number_of_scores():
     bounds = find_upper_bounds([[0.5], [0.5, 0.5], []])
 
     assert bounds == [pytest.approx(0.5 + (2 * np.log(3)) ** 0.5), pytest.approx(0.5 + np.log(3) ** 0.5), inf]
+
+
+def test_one_model_is_not_rated():
+    assert choose_model([[0.5]], lambda scores: pytest.fail("nothing to choose")) == 0
+
+
+def test_a_model_without_scores_is_tried_first_by_upper_bounds():
+    assert choose_model([[0.9, 0.9], [], [1.0]], find_upper_bounds) == 1
