@@ -4,10 +4,10 @@ from typing import NamedTuple
 
 from webapp.runs.models_on_server import ServedModel
 from webapp.status.model_figures import ModelFigures
-from webapp.status.parts import DatabaseState, Down, ModelState, ProcessState, RedisState, Status
+from webapp.status.parts import MOST_MODELS, DatabaseState, Down, ModelState, ProcessState, RedisState, Status
+from workers.core.capabilities import FEATURES, Capabilities
 
 NOT_EXPORTED = "not exported"
-MOST_MODELS = 8
 
 
 class Card(NamedTuple):
@@ -86,7 +86,11 @@ def _model_card(state: ModelState | Down) -> Card:
     if isinstance(state, Down):
         return Card("Model server", is_up=False, facts=[], reason=state.reason)
     figures = state.figures
-    models = [("Model", _model(model)) for model in state.models[:MOST_MODELS]]
+    models = [
+        fact
+        for model in state.models[:MOST_MODELS]
+        for fact in (("Model", _model(model)), *_abilities(state.capabilities.get(model.name)))
+    ]
     more = [("And", f"{len(state.models) - MOST_MODELS} more models")] if len(state.models) > MOST_MODELS else []
     return Card("Model server", is_up=True, facts=[("Address", state.address), *models, *more, *_figures(figures)])
 
@@ -97,6 +101,17 @@ def _model(model: ServedModel) -> str:
         if model.context_tokens
         else f"{model.name}, context unknown"
     )
+
+
+def _abilities(known: Capabilities | None) -> list[tuple[str, str]]:
+    """Return what a model offers and what it does not, in words; what nobody found out is in neither."""
+    if known is None:
+        return [("Offers", "not found out yet")]
+    offers, lacks = (
+        ", ".join(name for feature, name in FEATURES.items() if known.find(feature).is_there is there)
+        for there in (True, False)
+    )
+    return [("Offers", offers or "nothing known"), *([("Does not offer", lacks)] if lacks else [])]
 
 
 def _figures(figures: ModelFigures) -> list[tuple[str, str]]:

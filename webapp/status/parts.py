@@ -14,10 +14,15 @@ from django.db.migrations.executor import MigrationExecutor
 from redis import Redis
 from redis.exceptions import RedisError
 
+from webapp.runs.capabilities import recall
 from webapp.runs.models_on_server import ServedModel, ServerDown, list_models
 from webapp.status.exposing import open_lanes, queue_lengths
 from webapp.status.model_figures import ModelFigures, fetch_figures
 from webapp.status.reporting import Report, read_reports
+from workers.core.capabilities import Capabilities
+
+MOST_MODELS = 8
+"""Shown one by one, and asked what they can do."""
 
 
 class DatabaseState(NamedTuple):
@@ -62,6 +67,8 @@ class ModelState(NamedTuple):
     address: str
     models: list[ServedModel]
     figures: ModelFigures
+    capabilities: Mapping[str, Capabilities]
+    """By model, as far as a worker has found out."""
 
 
 class Down(NamedTuple):
@@ -145,7 +152,10 @@ def ask_model_server() -> ModelState | Down:
     except ServerDown as error:
         return Down(str(error))
     return ModelState(
-        urlsplit(server.base_url).netloc.rpartition("@")[2], models, fetch_figures(server.base_url, server.api_key)
+        urlsplit(server.base_url).netloc.rpartition("@")[2],
+        models,
+        fetch_figures(server.base_url, server.api_key),
+        {model.name: known for model in models[:MOST_MODELS] if (known := recall(model.name))},
     )
 
 

@@ -15,11 +15,13 @@ from redis import Redis
 from tests.model_server import Rule
 from tests.webapp.runs.playing import make_run
 from tests.workers.backends.asking import make_request, read
+from webapp.runs.capabilities import remember
 from webapp.runs.recording import redis_now
 from webapp.status.model_figures import ModelFigures, fetch_figures, read_figures
 from webapp.status.parts import Down, ask_database, ask_redis
 from webapp.status.reporting import Reporter
 from workers.backends.openai_server import OpenAIServer
+from workers.core.capabilities import Capabilities, Finding
 
 pytestmark = pytest.mark.django_db(transaction=True)
 LLAMA_CPP = """# HELP llamacpp:requests_processing Number of requests processing.
@@ -62,6 +64,17 @@ def test_every_part_is_shown_with_what_it_says(client: Client, served):
     assert (told["Lanes waiting"], told["Tasks in runs"], told["Workers"]) == ("2", "1", "1")
     assert told["Model"] == "scripted, 32,768 tokens of context"
     assert (told["Requests running"], told["Put back for want of cache"]) == ("0", "not exported")
+
+
+def test_what_the_model_can_do_is_told_once_a_worker_has_found_out(client: Client, served):
+    assert facts(client)["Offers"] == "not found out yet"
+
+    found = {"logprobs": Finding(is_there=True), "embeddings": Finding(is_there=False), "thinking": Finding()}
+    remember("scripted", "it", Capabilities.model_validate({"model": "scripted", "findings": found}))
+
+    told = facts(client)
+    assert told["Offers"] == "log-probabilities of what it writes"
+    assert told["Does not offer"] == "embeddings"
 
 
 def test_a_queue_that_nobody_takes_from_is_a_problem(client: Client, served):
