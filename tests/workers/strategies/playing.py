@@ -148,6 +148,7 @@ class Stage:
         faults: Mapping[str, ModelError] | None = None,
         pauses: Collection[str] = (),
         logprobs: Mapping[str, Sequence[float]] | None = None,
+        models: Mapping[str, str] | None = None,
         wrap: Callable[[ScriptedModel], Model] = lambda scripted: scripted,
         equal: Equal | None = None,
         watch: Callable[[events.Event], None] = lambda event: None,
@@ -159,7 +160,8 @@ class Stage:
         self.events: list[events.Event] = []
         script = AnyReplies() if replies is None else replies
         self.model = ScriptedModel(script, faults=faults, pauses=pauses, logprobs=logprobs, seed=arrival)
-        settings = LaneSettings(1, "scripted", Sampling(max_tokens=max_tokens), seed, budget_tokens)
+        sampling = Sampling(max_tokens=max_tokens)
+        settings = LaneSettings(1, "scripted", sampling, seed, budget_tokens, models=models or {})
         self.lane = LiveLane(
             settings,
             model=wrap(self.model),

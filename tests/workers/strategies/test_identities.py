@@ -30,6 +30,7 @@ GRM = catalog()["generative_reward"]
 PROCESS = catalog()["process_evaluation"]
 MIX = catalog()["prompting_mix"]
 EVOLUTION = catalog()["mind_evolution"]
+CASCADE = catalog()["cascade"]
 
 
 def calls_of(played: Played) -> list[tuple[str, str, tuple[str, ...], int, int]]:
@@ -53,6 +54,7 @@ def calls_of(played: Played) -> list[tuple[str, str, tuple[str, ...], int, int]]
         pytest.param(GRM, {"drafts": 1}, id="one evaluated draft"),
         pytest.param(PROCESS, {"drafts": 1}, id="one draft, no process"),
         pytest.param(MIX, {"styles": 1, "votes": 1}, id="one vote in one style"),
+        pytest.param(CASCADE, {"samples": 1}, id="a draft that agrees with itself"),
     ],
 )
 async def test_the_smallest_case_is_direct(strategy: Any, params: dict[str, Any]):
@@ -152,6 +154,18 @@ async def test_a_vote_that_is_never_certain_is_self_consistency(drafts: int):
 
     assert calls_of(other) == calls_of(one)
     assert other.answer == one.answer
+
+
+@pytest.mark.parametrize("drafts", [1, 5, 8])
+async def test_a_small_model_that_is_always_sure_enough_is_self_consistency(drafts: int):
+    one = await play(SC, {"drafts": drafts})
+    other = await play(CASCADE, {"samples": drafts, "share": 0})
+
+    assert calls_of(other) == calls_of(one)
+    assert other.model.asked == one.model.asked
+    assert one.answer is not None
+    assert other.answer is not None
+    assert (other.answer.text, other.answer.answer) == (one.answer.text, one.answer.answer)
 
 
 @pytest.mark.parametrize("drafts", [1, 5, 8])
@@ -348,3 +362,16 @@ async def test_mind_evolution_costs_what_it_breeds(generations: int, islands: in
     resets = (generations - 1) // 2
     assert cost.calls == 2 * generations * islands * size * turns + resets
     assert cost.depth == 2 * turns * (1 + (generations - 1) * islands) + resets
+
+
+@given(samples=st.integers(2, 7))
+@settings(max_examples=5)
+async def test_a_cascade_costs_the_small_models_calls_and_one_more(samples: int):
+    """With drafts that give seven answers in turn, and judges who always say yes."""
+    agreement = await estimate(CASCADE, samples=samples)
+    verdict = await estimate(CASCADE, confidence="yes_no", samples=samples)
+    passed_on = await estimate(CASCADE, confidence="mean", logprob=0)
+
+    assert (agreement.calls, agreement.depth) == (samples + 1, 2)
+    assert (verdict.calls, verdict.depth) == (1 + samples, 2)
+    assert (passed_on.calls, passed_on.depth) == (2, 2)
