@@ -55,16 +55,25 @@ _REMARK = re.compile(r"\([^()]*\)|\\boxed\{|\bsolution\b", re.I)
 _DRESS = " \t*_`$.[]{}"
 
 
+class Case(NamedTuple):
+    """Something that is judged alone."""
+
+    name: str
+    draft: Reply
+    """The call that wrote it."""
+    prompt: str
+
+
 class Verdicts(NamedTuple):
-    """What judges say of single drafts."""
+    """What judges say of single cases."""
 
     values: dict[str, list[float]]
-    """By the draft's key, from 0 to 1; a draft without a readable verdict is left out."""
+    """By the case's name, from 0 to 1; one without a readable verdict is left out."""
     judges: list[Reply]
 
     @property
     def scores(self) -> dict[str, float]:
-        """Return the mean verdict by draft."""
+        """Return the mean verdict by name."""
         return {key: fmean(values) for key, values in self.values.items()}
 
 
@@ -93,15 +102,30 @@ class Comparison(NamedTuple):
 async def ask_for_verdicts(  # noqa: PLR0913  # keywords only
     lane: LiveLane, template: str, *, question: str, drafts: Sequence[Reply], times: int, most: int
 ) -> Verdicts:
-    """Let each draft be judged `times` times, all at once; in the prompt, verdicts go from 0 to `most`.
+    """Let each draft be judged `times` times, all at once; verdicts stand by the draft's key, and on its card."""
+    cases = [
+        Case(draft.key, draft, fill(template, question=question, solution=quote(lane, [show_solution(draft)])))
+        for draft in drafts
+    ]
+    return await judge_cases(lane, cases, times=times, most=most, is_shown=True)
 
-    One that is judged once is judged at temperature 0. A judge that fails gives no verdict.
+
+async def judge_cases(
+    lane: LiveLane, cases: Sequence[Case], *, times: int, most: int, is_shown: bool = False
+) -> Verdicts:
+    """Let each case be judged `times` times, all at once; in the prompt, verdicts go from 0 to `most`.
+
+    What is judged once is judged at temperature 0. A judge that fails gives no verdict.
     """
-    prompts = [fill(template, question=question, solution=quote(lane, [show_solution(draft)])) for draft in drafts]
     temperature = 0 if times == 1 else None
     calls = [
-        _judge(lane, lane.ask(prompt, role="judge", after=draft, temperature=temperature), draft, most)
-        for prompt, draft in zip(prompts, drafts, strict=True)
+        _judge(
+            lane,
+            lane.ask(case.prompt, role="judge", after=case.draft, temperature=temperature),
+            case.draft if is_shown else None,
+            most,
+        )
+        for case in cases
         for _ in range(times)
     ]
     heard = await lane.gather(calls)
@@ -109,7 +133,7 @@ async def ask_for_verdicts(  # noqa: PLR0913  # keywords only
     values: dict[str, list[float]] = {}
     for place, (_, value) in enumerate(heard):
         if value is not None:
-            values.setdefault(drafts[place // times].key, []).append(value)
+            values.setdefault(cases[place // times].name, []).append(value)
     return Verdicts(values, [judge for judge, _ in heard if judge])
 
 
@@ -195,14 +219,15 @@ def say_unread(lane: LiveLane, unread: int, of: int) -> None:
 
 
 async def _judge(
-    lane: LiveLane, call: Coroutine[Any, Any, Reply], draft: Reply, most: int
+    lane: LiveLane, call: Coroutine[Any, Any, Reply], draft: Reply | None, most: int
 ) -> tuple[Reply | None, float | None]:
-    """Return one judge and its verdict on a draft, which is shown as soon as it is there."""
+    """Return one judge and its verdict, which is shown on the draft, if there is one, as soon as it is there."""
     judge = await attempt(call)
     verdict = read_verdict(judge, most=most) if judge else None
     if judge is None or verdict is None:
         return judge, None
-    lane.score(draft, verdict / most, by=judge.key)
+    if draft is not None:
+        lane.score(draft, verdict / most, by=judge.key)
     return judge, verdict / most
 
 

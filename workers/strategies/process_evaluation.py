@@ -18,10 +18,7 @@ other values count. How the paper maps the mean of logits back to a score was no
 Source: Kim et al. 2025, arXiv:2503.19877.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from itertools import pairwise
-from math import exp, log, prod
-from statistics import fmean
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from pydantic import Field
@@ -30,8 +27,9 @@ from workers.core.lane import LiveLane
 from workers.core.prompts import fill
 from workers.core.strategy import Example, StrategyParams, grow, strategy
 from workers.core.values import Answer, Problem, Reply
-from workers.strategies._judging import VERIFY, Verdicts, ask_for_verdicts, attempt, quote, read_verdict, say_unread
+from workers.strategies._judging import VERIFY, Case, Verdicts, ask_for_verdicts, judge_cases, quote
 from workers.strategies._prompts import DRAFT, show_solution
+from workers.strategies._steps import REDUCTIONS, Reduction, split_steps
 from workers.strategies._votes import find_best, find_heaviest, hold_vote
 
 STEP = """\
@@ -44,8 +42,6 @@ The text between the two marked lines is the beginning of a proposed solution, t
 it. Judge its last step alone, step $number; take what stands before it as given. Is this step right, in itself and \
 after what stands before? At the end, write one line: `Verdict: 1` if it is right, `Verdict: 0` if it is wrong.
 """
-
-Reduction = Literal["mean_logit", "mean", "min", "product", "last"]
 
 
 class Params(StrategyParams):
@@ -143,46 +139,8 @@ async def _judge_steps(lane: LiveLane, question: str, drafts: Sequence[Reply], p
         for number in range(1, len(steps) + 1):
             begun = quote(lane, ["\n\n".join(steps[:number])])
             prompt = fill(STEP, question=question, solution=begun, number=number)
-            cases += [(f"{draft.key}/{number}", draft, prompt)] * params.verdicts
-    temperature = 0 if params.verdicts == 1 else None
-    calls = [
-        attempt(lane.ask(prompt, role="judge", after=draft, temperature=temperature)) for _, draft, prompt in cases
-    ]
-    judges = await lane.gather(calls)
-    values: dict[str, list[float]] = {}
-    for (key, _, _), judge in zip(cases, judges, strict=True):
-        verdict = read_verdict(judge, most=1) if judge else None
-        if verdict is not None:
-            values.setdefault(key, []).append(verdict)
-    say_unread(lane, len(cases) - sum(map(len, values.values())), len(cases))
-    return Verdicts(values, [judge for judge in judges if judge])
-
-
-def split_steps(text: str, most: int) -> list[str]:
-    """Return the paragraphs of a text in at most `most` steps of about equally many; only blank lines are lost."""
-    parts = [part for part in text.split("\n\n") if part.strip()]
-    count = min(most, len(parts))
-    bounds = [place * len(parts) // count for place in range(count + 1)]
-    return ["\n\n".join(parts[start:end]) for start, end in pairwise(bounds)]
-
-
-def mean_logit(values: Sequence[float]) -> float:
-    """Return the logistic function of the mean logit, of values kept within 1e-4 of 0 and 1.
-
-    >>> round(mean_logit([0.95, 0.9, 0.2]), 4)
-    0.7776
-    """
-    kept = [min(max(value, 1e-4), 1 - 1e-4) for value in values]
-    return 1 / (1 + exp(-fmean(log(value / (1 - value)) for value in kept)))
-
-
-REDUCTIONS: dict[Reduction, Callable[[Sequence[float]], float]] = {
-    "mean_logit": mean_logit,
-    "mean": fmean,
-    "min": min,
-    "product": prod,
-    "last": lambda values: values[-1],
-}
+            cases.append(Case(f"{draft.key}/{number}", draft, prompt))
+    return await judge_cases(lane, cases, times=params.verdicts, most=1)
 
 
 def _values_of(draft: Reply, scores: Mapping[str, float]) -> list[float]:

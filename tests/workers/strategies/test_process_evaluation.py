@@ -4,47 +4,13 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tests.workers.strategies.playing import Played, ReadingJudge, play
 from workers.core.errors import StreamCut
 from workers.core.events import CandidateScored
 from workers.strategies import catalog
-from workers.strategies.process_evaluation import REDUCTIONS, Reduction, mean_logit, split_steps
 
 PROCESS = catalog()["process_evaluation"]
-
-
-# Golden values, computed from the formulas.
-@pytest.mark.parametrize(
-    ("reduction", "value"), [("mean_logit", 0.7776), ("min", 0.2), ("product", 0.171), ("mean", 0.6833), ("last", 0.2)]
-)
-def test_golden_values(reduction: Reduction, value: float):
-    assert REDUCTIONS[reduction]([0.95, 0.9, 0.2]) == pytest.approx(value, abs=5e-5)
-
-
-VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=8)
-
-
-@given(values=VALUES, lower=st.floats(0, 1))
-def test_a_worse_step_lowers_the_mean_of_logits(values: list[float], lower: float):
-    before = mean_logit(values)
-
-    assert 0 < before < 1
-    if lower < before - 1e-3:
-        assert mean_logit([*values, lower]) < before
-
-
-@given(paragraphs=st.lists(st.text("ab \n", max_size=5), max_size=9), most=st.integers(1, 5))
-def test_splitting_loses_nothing_but_blank_lines(paragraphs: list[str], most: int):
-    text = "x" + "\n\n".join(paragraphs)
-
-    steps = split_steps(text, most)
-
-    assert 1 <= len(steps) <= most
-    assert all(step.strip() for step in steps)
-    assert "".join("".join(steps).split()) == "".join(text.split())
 
 
 # --- the strategy -----------------------------------------------------------------------------------------------------
