@@ -45,9 +45,11 @@ class SilentModel:
         prompt = estimate_prompt(request)
         usage = Usage(prompt_tokens=prompt, completion_tokens=written)
         # Four bytes a token, so that prompts built from the text have their real size, in paragraphs that can be taken
-        # for steps. Seven answers in turn, so that no strategy stops early because one round says what the round
-        # before said; one verdict, so that judges never settle what a tie would have to.
-        paragraphs = ("etc " * 7 + "e.\n\n") * (written // 8)
+        # for steps or for the entries of a list, and are never the same twice. Seven answers in turn, so that no
+        # strategy stops early because one round says what the round before said; one verdict, so that judges never
+        # settle what a tie would have to.
+        entries = [f"{number}. {self._calls}.{number} ".ljust(28, "e") for number in range(1, written // 8 + 1)]
+        paragraphs = "".join(f"{entry}e.\n\n" for entry in entries)
         text = f"{paragraphs[: 4 * (written - 5)]}\\boxed{{{1 + self._calls % 7}}}\nVerdict: 1"
         text = "" if request.scored else text
         odds = () if request.top_logprobs is None else invent_odds(request.scored or text)

@@ -1,6 +1,7 @@
-"""Begun solutions as the nodes of a tree, and where to go on from. Pure: nodes in, nodes out, nothing is changed.
+"""Begun solutions as the nodes of a tree, and where to go on from. Nodes in, nodes out, nothing is changed.
 
-A node holds its whole path, so a tree needs no other state: a search is the list of nodes it would go on from.
+A node holds its whole path, so a tree needs no other state: a search is the list of nodes it would go on from. All is
+pure but `show`, which tells the reader.
 """
 
 from bisect import bisect_left, bisect_right
@@ -9,7 +10,12 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from workers.core.answers import extract_answer
+from workers.core.lane import LiveLane
+from workers.core.telling import NodeState
 from workers.core.values import Reply
+
+LONGEST_TITLE = 80
+"""In characters."""
 
 
 class Node(NamedTuple):
@@ -100,3 +106,18 @@ def fill_up(nodes: Sequence[Node], count: int) -> list[Node]:
     ['a', 'b', 'a', 'b', 'a']
     """
     return [nodes[place % len(nodes)] for place in range(count)]
+
+
+def show(lane: LiveLane, nodes: Sequence[Node], *, state: NodeState) -> None:
+    """Show nodes, or the new state of those that have been shown; the root is not."""
+    for node in nodes:
+        if node.call is not None:
+            lane.place(
+                node.name, under=[node.under] if node.under else [], calls=node.writers, title=_title(node),
+                value=node.value if node.scores else None, state=state, level=node.level,
+            )  # fmt: skip
+
+
+def _title(node: Node) -> str:
+    line = node.steps[-1].split("\n", 1)[0] if node.steps else ""
+    return line if len(line) <= LONGEST_TITLE else f"{line[: LONGEST_TITLE - 1]}…"
