@@ -154,7 +154,6 @@ def identify(event: Event) -> str:
         "lane_resumed": ("fence",),
         "call_restarted": ("call", "retry"),
         "candidate_scored": ("call", "by"),
-        "node_placed": ("node",),
     }.get(kind)
     if kind == "votes_counted":
         return f"{kind}:{event['round']}:{ballots(event)}"

@@ -1,4 +1,4 @@
-"""Writes tests/js/recorded_run.json: four lanes of invented text, played through the real lane.
+"""Writes tests/js/recorded_run.json: six lanes of invented text, played through the real lane.
 
 Run it again (`.venv/bin/python -m tests.js.record_run`) after events or lanes change; it gives the same every time.
 """
@@ -16,7 +16,8 @@ from workers.core.asking import LaneSettings
 from workers.core.errors import StreamCut
 from workers.core.lane import LiveLane
 from workers.core.model import Chunk, Request
-from workers.core.values import Answer, Reply, Sampling, Usage
+from workers.core.telling import NodeState
+from workers.core.values import Answer, Reply, Sampling, Usage, Writing
 
 QUESTION = (
     r"How many ordered triples $(a, b, c)$ of positive integers satisfy "
@@ -138,6 +139,60 @@ async def _distill(lane: LiveLane) -> Answer:
     return Answer(text=final.text, answer=final.answer, note="from the last draft")
 
 
+async def _search(lane: LiveLane) -> Answer:
+    """Two levels of a tree: of the nodes of each, the better half is kept; one step is pruned while it is written."""
+    lane.place("root", title="The question")
+    best, parents, names = Reply("", "", "", "stop", Usage(), None), ["root"], iter("abcdefgh")
+    for level in (1, 2):
+        async with lane.round(f"Level {level}"):
+            children = [(next(names), parent) for parent in parents for _ in range(4 // len(parents))]
+            steps = await lane.gather(
+                [
+                    lane.ask(
+                        QUESTION, role="draft", branch=name, after=best if best.key else None,
+                        until=_is_long if name == "d" else _never,
+                    )
+                    for name, _ in children
+                ]
+            )  # fmt: skip
+            values = [(place * 7 % 4) / 4 for place in range(4)]
+            for (name, parent), step, value in zip(children, steps, values, strict=True):
+                lane.place(name, under=[parent], calls=[step], value=value, level=level)
+                lane.score(step, value, by="value")
+            kept = sorted(range(4), key=lambda place: -values[place])[:2]
+            for place, (name, parent) in enumerate(children):
+                leads = level == 2 and place == kept[0]
+                state: NodeState = "final" if leads else "kept" if place in kept else "pruned"
+                lane.place(name, under=[parent], calls=[steps[place]], value=values[place], level=level, state=state)
+            lane.chart("best value", max(values) + level / 10, seen=4 * level, threshold=0.9)
+            best, parents = steps[kept[0]], [children[place][0] for place in kept]
+    lane.use("calculator", "18 * 24 * 12", "5184", after=best)
+    return Answer(text=best.text, answer=best.answer, note="the best leaf")
+
+
+def _is_long(writing: Writing) -> bool:
+    return writing.tokens > 20
+
+
+def _never(_writing: Writing) -> bool:
+    return False
+
+
+async def _spawn(lane: LiveLane) -> Answer:
+    """A line that spawns two children, one of which spawns a third, and goes on with what they found."""
+    async with lane.round("Threads"):
+        parent = await lane.ask(QUESTION, role="parent", stop=["So the answer"])
+
+        async def second() -> Reply:
+            child = await lane.ask(QUESTION, role="child", branch="child-2", after=parent)
+            inner = await lane.ask(child.text, role="child", branch="child-2.child-1", after=child)
+            return await lane.ask(QUESTION, role="child", branch="child-2", after=[child, inner])
+
+        children = await lane.gather([lane.ask(QUESTION, role="child", branch="child-1", after=parent), second()])
+        joined = await lane.ask(QUESTION, role="draft", begun=parent.text, after=[parent, *children])
+    return Answer(text=joined.text, answer=joined.answer, note="from the parent's line")
+
+
 def _keyed(role: str, answers: list[str]) -> dict[str, str]:
     return {f"{role}-{place}": answer for place, answer in enumerate(answers, 1)}
 
@@ -173,6 +228,14 @@ LANES = (
     Recorded(
         "parallel_distill_refine", "Parallel-Distill-Refine", "PDR", "refine", "widths 8, 4, 1 · workspace 96",
         _distill, Storyteller({**_keyed("draft", DRAFTS), "refine-1": "5184"}, broken="draft-11"), 15,
+    ),
+    Recorded(
+        "tree_of_thoughts", "Tree of Thoughts", "ToT", "search", "2 levels, 4 wide",
+        _search, Storyteller({f"{name}.draft-1": "5184" for name in "abcefgh"}), 8,
+    ),
+    Recorded(
+        "adaptive_parallel_reasoning", "Adaptive Parallel Reasoning", "APR", "threads", "2 children",
+        _spawn, Storyteller({"draft-1": "5184"}), 6,
     ),
 )  # fmt: skip
 
@@ -235,10 +298,12 @@ def _facts() -> dict[str, object]:
 
 def _lane(place: int, recipe: Recorded) -> dict[str, object]:
     estimate = {"calls": recipe.calls, "depth": 1, "total_tokens": 4096, "critical_path_tokens": 2048}
+    is_search = recipe.family == "search"
     return {
         "id": 10 + place, "column": place, "row": 1, "repeat": 1, "status": "queued", "strategy": recipe.strategy,
         "title": recipe.title, "short": recipe.short, "family": recipe.family, "describe": recipe.describe,
         "params": {}, "model": "invented", "sampling": Sampling().model_dump(), "estimate": estimate,
+        "shows": {"nodes": is_search, "statistics": ["best value"] * is_search},
     }  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any, NamedTuple
 
+from asgiref.sync import async_to_sync
 from pydantic import ValidationError
 
 from webapp.catalog.documentation import Block, Piece, read_documentation, read_pieces
@@ -15,7 +16,15 @@ from webapp.catalog.parameters import Parameter, read_parameters, show_value
 from workers import strategies
 from workers.core.capabilities import FEATURES, Feature
 from workers.core.estimate import Estimate, estimate_cost
-from workers.core.events import CallFinished, CallStarted, Ledger, RoundOpened, WorkspaceWritten
+from workers.core.events import (
+    CallFinished,
+    CallStarted,
+    Ledger,
+    NodePlaced,
+    RoundOpened,
+    StatisticTaken,
+    WorkspaceWritten,
+)
 from workers.core.playing import Played, play_example, play_silently
 from workers.core.strategy import FAMILIES, Strategy
 from workers.core.values import Sampling
@@ -109,6 +118,22 @@ def find_entry(slug: str) -> Entry | None:
         ledger=example.ledger,
         widest=count_widest(shape),
     )
+
+
+class Shown(NamedTuple):
+    """What lanes of a strategy show besides calls, by its worked example."""
+
+    nodes: bool
+    statistics: list[str]
+    """Their names."""
+
+
+@cache
+def what_lanes_show(slug: str) -> Shown:
+    """Return it, so that a lane's boxes can stand before the first event."""
+    played = async_to_sync(play_example)(strategies.catalog()[slug], random=_chance())
+    names = [event.name for event in played.events if isinstance(event, StatisticTaken)]
+    return Shown(any(isinstance(event, NodePlaced) for event in played.events), list(dict.fromkeys(names)))
 
 
 def _sections(strategy: Strategy) -> dict[str, list[Block]]:

@@ -9,6 +9,7 @@ from asgiref.sync import async_to_sync
 from django.db.models import Count, F, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
 
+from webapp.catalog.queries import what_lanes_show
 from webapp.runs.models import ENDED, Call, Event, Lane, Recipe, Run
 from workers.core.estimate import Estimate, estimate_cost
 from workers.core.lane import SOLUTION_ROLES
@@ -120,6 +121,7 @@ def describe_recipe(recipe: Recipe, question: str) -> dict[str, Any]:
         "params": recipe.params,
         "sampling": recipe.sampling,
         "model": recipe.model,
+        "shows": what_lanes_show(strategy.slug)._asdict(),
         "estimate": cost._asdict(),
     }
 

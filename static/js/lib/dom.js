@@ -81,6 +81,17 @@ export function setProperty(node, name, value) {
   if (node.style.getPropertyValue(name) !== value) node.style.setProperty(name, value);
 }
 
+/** Call `changed` when an element becomes wider or narrower; returns how its width is asked, in px. @param {Element} node @param {() => void} changed */
+export function watchWidth(node, changed) {
+  let width = 0;
+  new ResizeObserver(([entry]) => {
+    if (Math.floor(entry.contentRect.width) === width) return;
+    width = Math.floor(entry.contentRect.width);
+    changed();
+  }).observe(node);
+  return () => width;
+}
+
 /** Return the element with an id that the page is sure to have. @param {string} id */
 export function byId(id) {
   const node = document.getElementById(id);

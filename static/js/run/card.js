@@ -20,15 +20,20 @@ export function lookOf(call) {
   if (call.state === "running") return call.tokens ? { state: "streaming", word: "writing" } : { state: "queued", word: "waiting" };
   if (call.state === "failed") return { state: "failed", word: "Failed" };
   if (call.state === "cancelled") return { state: "pruned", word: "Stopped" };
+  if (call.finishReason === "pruned") return { state: "pruned", word: "Pruned" };
   if (isSolution && call.answer === null) return { state: "unreadable", word: call.finishReason === "length" ? "Cut off" : "No answer" };
   if (call.ruling && RULED.has(call.ruling)) return { state: call.ruling, word: call.answer ?? "" };
   return { state: "done", word: isSolution ? (call.answer ?? "") : "" };
 }
 
-/** Return what judges think of a call, 0 to 1 on average, in two digits; empty before the first has spoken. @param {Pick<Call, "scores">} call */
+/** Return how many tokens a pruned call could still have written, at most. @param {Pick<Call, "finishReason" | "maxTokens" | "tokens">} call */
+export const savedBy = (call) => (call.finishReason === "pruned" ? Math.max(0, call.maxTokens - call.tokens) : 0);
+
+/** Return what judges think of a call: 0 to 1 on average, or how many say yes where none says anything between; empty before the first has spoken. @param {Pick<Call, "scores">} call */
 export function scoreOf({ scores }) {
   if (!scores.size) return "";
   const sum = [...scores.values()].reduce((one, other) => one + other, 0);
+  if (scores.size > 1 && [...scores.values()].every((value) => value === 0 || value === 1)) return `${sum} of ${scores.size}`;
   return (sum / scores.size).toFixed(2);
 }
 
@@ -59,11 +64,12 @@ export function newCard(name, number) {
   const nameText = el("span", { class: "draft-card__name" }, ...(number ? [el("span", { class: "draft-card__word" }, name.slice(0, -number.length)), number] : [name]));
   const answer = el("span", { class: "draft-card__answer clip" });
   const score = el("span", { class: "draft-card__score" });
+  const model = el("span", { class: "draft-card__model clip" });
   const tokens = el("span", { class: "draft-card__tokens" });
   const spoken = el("span", { class: "visually-hidden" });
   const tail = el("span", { class: "draft-card__tail", "aria-hidden": "true" }, el("span"));
   const progress = el("span", { class: "draft-card__progress", "aria-hidden": "true" }, el("i"));
-  const root = el("button", { type: "button", class: "draft-card" }, el("span", { class: "draft-card__head" }, glyph, nameText, spoken, answer, score, tokens), tail, progress);
+  const root = el("button", { type: "button", class: "draft-card" }, el("span", { class: "draft-card__head" }, glyph, nameText, spoken, answer, score, model, tokens), tail, progress);
   /** @type {Size} */
   let size = "small";
 
@@ -78,11 +84,12 @@ export function newCard(name, number) {
     const { state, word } = lookOf(call);
     setAttribute(root, "data-state", state);
     showState(glyph, state);
-    setText(answer, size === "pip" && state === "unreadable" ? "none" : word);
+    setText(answer, size !== "pip" ? word : state === "unreadable" ? "none" : word || scoreOf(call));
     setAttribute(answer, "data-quiet", call.state === "running" ? "" : null);
     const isLive = size === "large" && call.state === "running";
     setText(tokens, isLive ? `${full(call.tokens)} of ${full(call.maxTokens)}` : short(call.tokens));
     paintScore(call);
+    setText(model, call.model);
     if (size !== "pip") paintTail(call);
     setProperty(/** @type {HTMLElement} */ (progress.firstChild), "--p", `${Math.min(100, (100 * call.tokens) / call.maxTokens).toFixed(1)}%`);
     setText(spoken, word ? (SPOKEN[state] ?? "") : state);
@@ -134,6 +141,7 @@ function tailText(text, size) {
 /** What we have to say instead of the model's text. @param {Call} call */
 function ownWords(call) {
   if (call.state === "failed") return `${call.error} Text so far is kept.`;
+  if (call.finishReason === "pruned") return `Up to ${full(savedBy(call))} tokens saved by pruning; the text is kept.`;
   if (call.state === "cancelled") return `Stopped at ${full(call.tokens)} tokens; the text is kept.`;
   if (call.state === "running" && !call.tokens) return call.retries ? `Asked again, try ${call.retries + 1}.` : "Waits for the first token.";
   return "";

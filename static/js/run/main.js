@@ -129,7 +129,7 @@ followRun(
       run.status = snapshot.status;
       latest = { at: 0, heard: performance.now() };
       hear(snapshot.events);
-      for (const [id, lane] of run.lanes) for (const what of ["body", ...lane.calls.keys()]) painter.touch(id, what);
+      for (const [id, lane] of run.lanes) for (const what of ["body", "nodes", "statistics", ...lane.calls.keys()]) painter.touch(id, what);
       paintNumbers();
     },
     extend(events) {

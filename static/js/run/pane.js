@@ -5,7 +5,9 @@ import { arrange, byId, el, icon, setText, showState, stateGlyph } from "../lib/
 import { clock, plural } from "../lib/format.js";
 import { newCard } from "./card.js";
 import { newHead } from "./head.js";
+import { newNodes } from "./nodes.js";
 import { listRounds, nameIn, newSection, paintRail, sizeIn } from "./round.js";
+import { newStatistics } from "./statistics.js";
 import { findWorkspace, newWorkspace } from "./workspace.js";
 
 /** @typedef {import("../types/state.d.ts").Call} Call */
@@ -17,7 +19,7 @@ import { findWorkspace, newWorkspace } from "./workspace.js";
 /** @typedef {ReturnType<typeof newPane>} Pane */
 
 /** Heights in px, as in tokens.css: what stands above and below the cards. */
-const [RAIL, HISTOGRAM, WORKSPACE] = [74, 96, 188];
+const [RAIL, HISTOGRAM, WORKSPACE, NODES, STATISTIC] = [74, 96, 188, 222, 68];
 
 /** @param {LaneFacts} facts @param {number} number place on the page, from 1 @param {(key: string) => void} openCall */
 export function newPane(facts, number, openCall) {
@@ -39,6 +41,7 @@ export function newPane(facts, number, openCall) {
   const waiting = el("p", { class: "empty" }, "Waits for a worker. You can close this page; the run goes on.");
   main.append(waiting);
   body.append(main, notes);
+  const paintViews = newViews(rail, facts, openCall);
   /** @type {SizeChoice} */
   let sizes = "auto";
   let room = 0;
@@ -49,9 +52,10 @@ export function newPane(facts, number, openCall) {
   setText(part("number"), String(number));
   part("notes-link").addEventListener("click", () => notes.scrollIntoView({ block: "nearest" }));
 
-  /** Paint what was touched: "body", or single calls. @param {Lane} lane @param {Set<string>} touched */
+  /** Paint what was touched: "body", "nodes", "statistics", or single calls. @param {Lane} lane @param {Set<string>} touched */
   function paint(lane, touched) {
     if (touched.has("body")) paintBody(lane);
+    paintViews(lane, touched);
     for (const key of touched) {
       const call = lane.calls.get(key);
       if (call) cards.get(key)?.paint(call);
@@ -93,7 +97,7 @@ export function newPane(facts, number, openCall) {
         card.root.addEventListener("click", () => openCall(call.key));
         cards.set(call.key, card);
       }
-      card.setSize(sizeIn(round, sizes, room));
+      card.setSize(sizeIn(round, call, sizes, room));
       card.paint(call);
       return card;
     });
@@ -120,11 +124,31 @@ export function newPane(facts, number, openCall) {
 
   /** Tell how high the lane is; what its rounds share besides cards is left out. */
   function measure() {
-    const taken = RAIL + (facts.family === "vote" ? HISTOGRAM : facts.family === "refine" ? WORKSPACE : 0);
+    const taken = RAIL + (facts.family === "vote" ? HISTOGRAM : facts.family === "refine" ? WORKSPACE : 0) + (facts.shows.nodes ? NODES : 0) + STATISTIC * facts.shows.statistics.length;
     room = body.clientHeight - taken;
   }
 
   return { root, body, facts, number, paint, setSizes, measure, paintHead: head.paint, toggleDiff: workspace.toggleDiff, cards };
+}
+
+/** Put what a lane shows above its rounds behind the rail: from the start if that is known, else when it comes. @param {HTMLElement} rail @param {LaneFacts} facts @param {(key: string) => void} openCall */
+function newViews(rail, { shows }, openCall) {
+  const nodes = newNodes(openCall);
+  const statistics = newStatistics(shows.statistics);
+  if (shows.nodes) rail.after(nodes.root);
+  if (shows.statistics.length) rail.after(statistics.root);
+
+  /** @param {Lane} lane @param {Set<string>} touched */
+  return (lane, touched) => {
+    if (touched.has("nodes") && lane.nodes.size) {
+      if (!nodes.root.parentElement) rail.after(nodes.root);
+      nodes.paint([...lane.nodes.values()]);
+    }
+    if (touched.has("statistics") && lane.statistics.size) {
+      if (!statistics.root.parentElement) rail.after(statistics.root);
+      statistics.paint(lane.statistics);
+    }
+  };
 }
 
 /** @param {Lane} lane @param {import("./workspace.js").Content} content */

@@ -2,7 +2,7 @@
 // Pure: state and events in, state and what was touched out. Knows no DOM, no clock, no network.
 
 import { newCall } from "./state.js";
-import { orderRows } from "./votes.js";
+import { countBallots, orderRows } from "./votes.js";
 
 /** @typedef {import("../types/events.d.ts").RunEvent} RunEvent */
 /** @typedef {import("../types/events.d.ts").TextDelta} TextDelta */
@@ -14,7 +14,7 @@ import { orderRows } from "./votes.js";
 
 /**
  * Apply events in order. Applying one twice changes nothing: a fact counts once by its identity, a delta by its place.
- * Calls `touch(lane, what)` for everything that must be painted again; `what` is "head", "body" or a call's key.
+ * Calls `touch(lane, what)` for everything that must be painted again; `what` is "head", "body", "nodes", "statistics" or a call's key.
  * Returns false when a delta does not join on to the text known: the events before it are missing.
  * @param {Run} run @param {readonly RunEvent[]} events @param {Touch} [touch]
  */
@@ -70,11 +70,6 @@ export function identify(event) {
   if (kind === "candidate_scored") return `${kind}:${event.call}:${event.by}`;
   if (kind === "votes_counted") return `${kind}:${event.round}:${countBallots(event)}`;
   return `${kind}:${event.call ?? event.index ?? ""}`;
-}
-
-/** @param {Of<"votes_counted">} event */
-function countBallots(event) {
-  return event.tallies.reduce((all, tally) => all + tally.calls.length, event.silent.length);
 }
 
 /** Throw away what an open call has written. @param {Call} call @param {number} at */
@@ -165,9 +160,18 @@ const HANDLERS = {
     touch(lane.id, event.call);
   },
   // the lane views to come draw these three
-  node_placed() {},
-  statistic_taken() {},
-  tool_used() {},
+  node_placed(lane, event, touch) {
+    lane.nodes.set(event.node, event);
+    touch(lane.id, "nodes");
+  },
+  statistic_taken(lane, event, touch) {
+    lane.statistics.set(event.name, [...(lane.statistics.get(event.name) ?? []), event]);
+    touch(lane.id, "statistics");
+  },
+  tool_used(lane, event, touch) {
+    lane.tools.push({ ...event, round: Math.max(0, ...lane.rounds.keys()) });
+    touch(lane.id, "body");
+  },
   note_taken(lane, event, touch) {
     lane.notes.push(event);
     touch(lane.id, "body");

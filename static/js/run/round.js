@@ -1,17 +1,19 @@
 // @ts-check
 // A round: which calls it shows, how large, and the section of a lane that holds them.
 
-import { arrange, el, setAttribute, setText } from "../lib/dom.js";
-import { clock, plural } from "../lib/format.js";
-import { SOLUTION_ROLES, nameOf } from "./card.js";
+import { arrange, el, icon, setAttribute, setText } from "../lib/dom.js";
+import { clock, plural, short } from "../lib/format.js";
+import { SOLUTION_ROLES, nameOf, savedBy } from "./card.js";
+import { newThread, threadsOf } from "./threads.js";
 import { newHistogram } from "./votes.js";
 
 /** @typedef {import("../types/state.d.ts").Call} Call */
 /** @typedef {import("../types/state.d.ts").Lane} Lane */
 /** @typedef {import("./card.js").Card} Card */
 /** @typedef {import("./card.js").Size} Size */
+/** @typedef {import("./threads.js").Thread} Thread */
 /** @typedef {"small" | "auto" | "large"} SizeChoice */
-/** @typedef {{index: number, name: string, calls: Call[], isOver: boolean, isLast: boolean, seconds: number | null}} RoundView */
+/** @typedef {{index: number, name: string, calls: Call[], threads: Thread[], isOver: boolean, isLast: boolean, seconds: number | null}} RoundView */
 
 /** Height of a medium card with its gap, px. */
 const MEDIUM = 84;
@@ -24,20 +26,25 @@ export function listRounds(lane) {
     const round = lane.rounds.get(index);
     const inside = calls.filter((call) => call.round === index && (call.role !== "distill" || call.state === "failed"));
     const seconds = round && round.closedAt !== null ? (round.closedAt - round.openedAt) / 1000 : null;
-    return { index, name: round?.name ?? "Calls", calls: inside, isOver: seconds !== null, isLast: index === indexes.at(-1), seconds };
+    return { index, name: round?.name ?? "Calls", calls: inside, threads: threadsOf(inside, lane), isOver: seconds !== null, isLast: index === indexes.at(-1), seconds };
   });
 }
 
 /** Return a call's name in its round, and its number alone. @param {RoundView} round @param {Call} call */
 export function nameIn(round, call) {
-  const same = round.calls.filter((other) => other.role === call.role);
+  const same = round.calls.filter((other) => other.role === call.role && (other.thread === call.thread || !round.threads.length));
   const place = same.indexOf(call) + 1;
   return [nameOf(call.role, place, same.length), same.length > 1 ? String(place) : ""];
 }
 
-/** @param {RoundView} round @param {SizeChoice} choice @param {number} room px for cards @returns {Size} */
-export function sizeIn(round, choice, room) {
-  const count = round.calls.length;
+/** Return the calls on the lane's own line, and those of threads too many to be followed. @param {RoundView} round */
+const ownCalls = ({ calls, threads }) => calls.filter((call) => !threads.some((thread) => thread.calls.includes(call)));
+
+/** @param {RoundView} round @param {Call} call @param {SizeChoice} choice @param {number} room px for cards @returns {Size} */
+export function sizeIn(round, call, choice, room) {
+  const own = round.threads.length ? ownCalls(round) : round.calls;
+  const count = own.length;
+  if (round.threads.length && !own.includes(call)) return round.isOver && !round.isLast ? "pip" : "small";
   if (round.isOver && !round.isLast) return count > 1 ? "pip" : "small";
   if (choice === "small") return "small";
   if (count === 1) return "large";
@@ -51,7 +58,11 @@ export function newSection(index, hasVotes) {
   const sub = el("span", { class: "second clip" });
   const right = el("span", { class: "push" });
   const grid = el("div", { class: "drafts" });
-  const root = el("section", { class: "round", "data-round": index }, el("div", { class: "round__head" }, title, sub, right), grid);
+  const threads = el("div", { class: "threads" });
+  const tools = el("div", { class: "tools" });
+  /** @type {Map<string, ReturnType<typeof newThread>>} */
+  const threadsByName = new Map();
+  const root = el("section", { class: "round", "data-round": index }, el("div", { class: "round__head" }, title, sub, right), grid, threads, tools);
   /** @type {ReturnType<typeof newHistogram> | null} */
   let histogram = null;
 
@@ -67,12 +78,30 @@ export function newSection(index, hasVotes) {
     const ended = round.calls.filter((call) => call.state !== "running").length;
     setText(sub, summary(round, ended));
     setText(right, round.seconds === null ? "" : clock(round.seconds * 1000));
-    const size = cards.length ? cards[0].root.classList : null;
-    setAttribute(grid, "data-shape", size?.contains("pip") ? "pips" : cards.length > 1 ? "two" : "one");
+    const own = ownCalls(round).map((call) => cards[round.calls.indexOf(call)]);
+    const size = own.length ? own[0].root.classList : null;
+    setAttribute(grid, "data-shape", size?.contains("pip") ? "pips" : own.length > 1 ? "two" : "one");
     setAttribute(root, "data-grow", size?.contains("draft-card--large") ? "" : null);
-    arrange(grid, cards.map((card) => card.root));
+    arrange(grid, own.map((card) => card.root));
+    arrange(threads, round.threads.map((thread) => paintThread(thread, thread.calls.map((call) => cards[round.calls.indexOf(call)]))));
+    const uses = lane.tools.filter((use) => use.round === index);
+    while (tools.children.length < uses.length) tools.append(toolRow(uses[tools.children.length]));
+  }
+
+  /** @param {Thread} thread @param {Card[]} cards */
+  function paintThread(thread, cards) {
+    const known = threadsByName.get(thread.name) ?? newThread(thread.name);
+    threadsByName.set(thread.name, known);
+    known.paint(thread, cards);
+    return known.root;
   }
   return { root, paint };
+}
+
+/** One use of a tool: a line that opens. @param {import("../types/events.d.ts").ToolUsed} use */
+function toolRow({ tool, input, output }) {
+  const line = el("summary", {}, icon("right"), el("b", { class: "nowrap" }, tool), el("span", { class: "clip" }, `${input.replace(/\s+/g, " ")} → ${output.replace(/\s+/g, " ")}`));
+  return el("details", { class: "tool" }, line, el("pre", { class: "raw" }, input), el("pre", { class: "raw" }, output));
 }
 
 /** @param {RoundView} round @param {number} ended */
@@ -83,7 +112,9 @@ function summary(round, ended) {
   const areDrafts = round.calls.every((call) => SOLUTION_ROLES.has(call.role));
   const count = plural(round.calls.length, areDrafts ? "draft" : "call");
   const parts = ended < round.calls.length ? [`${ended} of ${count} ended`] : [count, ...(areDrafts ? [plural(answers.size, "answer")] : [])];
-  return [...parts, ...(failed ? [`${failed} failed`] : [])].join(", ");
+  const pruned = round.calls.filter((call) => call.finishReason === "pruned").length;
+  const saved = round.calls.reduce((sum, call) => sum + savedBy(call), 0);
+  return [...parts, ...(failed ? [`${failed} failed`] : []), ...(pruned ? [`${pruned} pruned, ≤ ${short(saved)} saved`] : [])].join(", ");
 }
 
 /** @param {HTMLElement} rail @param {RoundView[]} rounds @param {Lane} lane */

@@ -76,13 +76,14 @@ export function newSheet(callsUrl, find, opened) {
     const round = listRounds(lane).find((each) => each.index === call.round);
     setText(part("number"), String(number));
     setText(part("title"), round && siblings.includes(call) ? nameIn({ ...round, calls: siblings }, call)[0] : call.key);
-    setText(part("place"), [round?.name, call.retries ? plural(call.retries, "retry").replace("retrys", "retries") : ""].filter(Boolean).join(" · "));
+    setText(part("place"), [round?.name, call.thread && `thread ${call.thread}`, call.retries ? plural(call.retries, "retry").replace("retrys", "retries") : ""].filter(Boolean).join(" · "));
     setText(part("position"), `${siblings.indexOf(call) + 1} of ${siblings.length}`);
     const look = lookOf(call);
     setText(part("answer"), call.answer ?? "");
     setAttribute(part("verdict"), "class", `verdict verdict--${look.state}`);
     showState(verdictGlyph, look.state);
     setText(verdictText, look.state === "done" ? "Done" : look.word === call.answer ? (look.state === "right" ? "Right" : "Wrong") : look.word);
+    setText(part("scores"), [...call.scores].map(([by, value]) => `${by} ${value.toFixed(2)}`).join(" · "));
     setText(part("on-path"), lane.ending?.ledger.critical_path.includes(call.key) ? "on the critical path" : "");
     setText(part("prompt"), call.usage ? full(call.usage.prompt_tokens) : "–");
     setText(part("written"), full(call.tokens));
@@ -177,7 +178,7 @@ async function fetchRequest(url) {
 function requestNodes(request, { facts, call }) {
   const { temperature, top_p: topP } = facts.sampling;
   return [
-    el("p", { class: "small quiet" }, `${facts.model} · temperature ${temperature} · top-p ${topP} · at most ${full(call.maxTokens)} tokens · seed ${call.seed}`),
+    el("p", { class: "small quiet" }, `${call.model || facts.model} · temperature ${temperature} · top-p ${topP} · at most ${full(call.maxTokens)} tokens · seed ${call.seed}`),
     ...request.messages.map(([role, content]) => el("section", { class: "message" }, el("h3", { class: "micro quiet" }, role), el("pre", { class: "raw" }, content))),
   ];
 }

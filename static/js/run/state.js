@@ -24,6 +24,9 @@ function newLane(id) {
     workspaces: new Map(),
     votes: new Map(),
     voteRows: new Map(),
+    nodes: new Map(),
+    statistics: new Map(),
+    tools: [],
     notes: [],
     answer: null,
     verdict: null,
@@ -41,6 +44,8 @@ export function newCall(event) {
     seed: event.seed,
     maxTokens: event.max_tokens,
     after: event.after,
+    thread: event.thread ?? "", // facts of older runs have none
+    model: event.model ?? "",
     state: "running",
     startedAt: event.at,
     endedAt: null,

@@ -27,10 +27,16 @@ export function rowsOf(lane, now) {
   return listRounds(lane).flatMap((round) => {
     const inside = calls.filter((call) => call.round === round.index);
     return inside.map((call, place) => ({
-      call, name: call.role === "distill" ? "Distill" : nameIn({ ...round, calls: inside }, call)[0], round: place === 0 ? round.name : "",
+      call, name: clip(nameOf({ ...round, calls: inside }, call), 22), round: place === 0 ? round.name : "",
       y: 0, from: call.startedAt, to: call.endedAt ?? now, isCritical: path.has(call.key),
     })); // prettier-ignore
   }).map((row, place) => ({ ...row, y: TOP + place * ROW }));
+}
+
+/** @param {import("./round.js").RoundView} round @param {Call} call */
+function nameOf(round, call) {
+  if (call.thread) return `${call.thread} · ${call.role.replaceAll("_", " ")}`;
+  return call.role === "distill" ? "Distill" : nameIn(round, call)[0];
 }
 
 /**

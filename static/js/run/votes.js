@@ -19,6 +19,11 @@ export function orderRows(rows, tallies) {
   return [...rows, ...fresh.map((tally) => tally.calls[0])];
 }
 
+/** Return how many drafts have been heard, silent ones too. @param {VotesCounted} votes */
+export function countBallots(votes) {
+  return votes.tallies.reduce((all, tally) => all + tally.calls.length, votes.silent.length);
+}
+
 /** Return the answer with the most votes, the first of equals, or null. @param {VotesCounted} votes @param {readonly string[]} rows */
 export function findLeader(votes, rows) {
   const tallies = rows.map((row) => votes.tallies.find((tally) => tally.calls.includes(row)));

@@ -1,6 +1,6 @@
 // The state that reduce.js keeps, and the static facts that the page was served with.
 
-import type { AnswerGiven, LaneCancelled, LaneFailed, LaneFinished, NoteTaken, RunEvent, Usage, VerdictReached, VotesCounted, WorkspaceWritten } from "./events";
+import type { AnswerGiven, LaneCancelled, LaneFailed, LaneFinished, NodePlaced, NoteTaken, RunEvent, StatisticTaken, ToolUsed, Usage, VerdictReached, VotesCounted, WorkspaceWritten } from "./events";
 
 export type Ruling = VerdictReached["ruling"];
 export type LaneState = "queued" | "running" | "finished" | "failed" | "cancelled";
@@ -13,6 +13,10 @@ export interface Call {
   seed: number;
   maxTokens: number;
   after: readonly string[];
+  /** The concurrent part of the lane that asked; empty for the lane's own line. */
+  thread: string;
+  /** The model that answers, where it is not the recipe's. */
+  model: string;
   state: "running" | "done" | "failed" | "cancelled";
   startedAt: number;
   endedAt: number | null;
@@ -59,6 +63,12 @@ export interface Lane {
   votes: Map<number, VotesCounted>;
   /** By round: for every answer, in order of first appearance, the call that first gave it. */
   voteRows: Map<number, string[]>;
+  /** By name, in order of arrival, each as it was placed last. */
+  nodes: Map<string, NodePlaced>;
+  /** By name, in order. */
+  statistics: Map<string, StatisticTaken[]>;
+  /** With the round that was open. */
+  tools: (ToolUsed & { round: number })[];
   notes: NoteTaken[];
   answer: AnswerGiven | null;
   verdict: VerdictReached | null;
@@ -70,7 +80,7 @@ export interface Run {
   lanes: Map<number, Lane>;
 }
 
-/** Told of everything that must be painted again: a lane's id (0 for the run) and "head", "body" or a call's key. */
+/** Told of everything that must be painted again: a lane's id (0 for the run) and "head", "body", "nodes", "statistics" or a call's key. */
 export type Touch = (lane: number, what: string) => void;
 
 export interface Snapshot {
@@ -104,6 +114,8 @@ export interface LaneFacts {
   params: Record<string, unknown>;
   sampling: { temperature: number; top_p: number; max_tokens: number };
   model: string;
+  /** What the lane will show besides calls: its boxes stand before the first event. */
+  shows: { nodes: boolean; statistics: string[] };
   estimate: { calls: number; depth: number; total_tokens: number; critical_path_tokens: number } | null;
 }
 

@@ -1,0 +1,177 @@
+// @ts-check
+// The nodes of a tree search, or a population by generation, as one picture in a box whose size never changes.
+
+import { el, setText, svg, watchWidth } from "../lib/dom.js";
+import { figure, plural } from "../lib/format.js";
+
+/** @typedef {import("../types/events.d.ts").NodePlaced} NodePlaced */
+/** @typedef {NodePlaced["state"]} State */
+/** @typedef {{node: NodePlaced, x: number, y: number}} Spot */
+/**
+ * `radius` of a node in px; `hasFigures`: there is room for them beside the nodes; `groups`: where islands begin.
+ * @typedef {{spots: Map<string, Spot>, levels: {level: number, y: number}[], groups: {name: string, x: number}[],
+ *   width: number, height: number, radius: number, hasFigures: boolean}} Layout
+ */
+
+const HEIGHT = 168;
+const [GUTTER, TOP, NAMES] = [24, 12, 16];
+const [NARROW, WIDE, LOW, HIGH] = [8, 56, 16, 46];
+const SHAPES = /** @type {const} */ ({ open: "open", kept: "kept", pruned: "pruned", final: "final" });
+
+/** Say whether the nodes are a population: members with several parents, or islands of several members. @param {readonly NodePlaced[]} nodes */
+export function isPopulation(nodes) {
+  const roots = nodes.filter((node) => !node.under.length && node.group).map((node) => node.group);
+  return nodes.some((node) => node.under.length > 1) || new Set(roots).size < roots.length;
+}
+
+/**
+ * Place every node: a row for each level. A tree has parents above the middle of their children; members of a
+ * population stand side by side in order of arrival, island by island.
+ * @param {readonly NodePlaced[]} nodes @param {number} width px @param {number} [height] px @returns {Layout}
+ */
+export function layOutNodes(nodes, width, height = HEIGHT) {
+  const levels = [...new Set(nodes.map((node) => node.level))].sort((one, other) => one - other);
+  const { columns, count, groups } = isPopulation(nodes) ? columnsOfIslands(nodes) : columnsOfTree(nodes);
+  const top = TOP + (groups.length > 1 ? NAMES : 0);
+  const pitch = clamp((width - GUTTER) / count, NARROW, WIDE);
+  const row = clamp((height - top - 4) / levels.length, LOW, HIGH);
+  const left = GUTTER + Math.max(0, (width - GUTTER - count * pitch) / 2);
+  const y = (/** @type {number} */ level) => top + levels.indexOf(level) * row;
+  return {
+    spots: new Map(nodes.map((node) => [node.node, { node, x: left + ((columns.get(node.node) ?? 0) + 0.5) * pitch, y: y(node.level) }])),
+    levels: levels.map((level) => ({ level, y: y(level) })),
+    groups: groups.length > 1 ? groups.map(({ name, column }) => ({ name, x: left + column * pitch })) : [],
+    width: Math.max(width, left + count * pitch),
+    height: Math.max(height, top + levels.length * row),
+    radius: Math.min(7, pitch / 2 - 1.5, row / 2 - 3),
+    hasFigures: pitch >= 46,
+  };
+}
+
+/** @param {readonly NodePlaced[]} nodes */
+function columnsOfTree(nodes) {
+  /** @type {Map<string, number>} */
+  const columns = new Map();
+  /** @type {Map<string, NodePlaced[]>} */
+  const children = new Map();
+  const known = new Map(nodes.map((node) => [node.node, node]));
+  const above = (/** @type {NodePlaced} */ node) => known.get(node.under[0] ?? "");
+  for (const node of nodes) {
+    const parent = above(node);
+    if (parent && parent.level < node.level) children.set(parent.node, [...(children.get(parent.node) ?? []), node]);
+  }
+  let count = 0;
+  /** @param {NodePlaced} node @returns {number} */
+  function place(node) {
+    const below = (children.get(node.node) ?? []).map(place);
+    const column = below.length ? (below[0] + below[below.length - 1]) / 2 : count++;
+    columns.set(node.node, column);
+    return column;
+  }
+  for (const node of nodes) if (!columns.has(node.node) && !((above(node)?.level ?? Infinity) < node.level)) place(node);
+  return { columns, count: Math.max(1, count), groups: /** @type {{name: string, column: number}[]} */ ([]) };
+}
+
+/** @param {readonly NodePlaced[]} nodes */
+function columnsOfIslands(nodes) {
+  /** @type {Map<string, number>} */
+  const columns = new Map();
+  const groups = [];
+  let count = 0;
+  for (const name of new Set(nodes.map((node) => node.group))) {
+    if (count) count += 1; // a gap between islands
+    groups.push({ name, column: count });
+    /** @type {Map<number, number>} */
+    const filled = new Map();
+    for (const node of nodes.filter((each) => each.group === name)) {
+      const place = filled.get(node.level) ?? 0;
+      filled.set(node.level, place + 1);
+      columns.set(node.node, count + place);
+    }
+    count += Math.max(...filled.values());
+  }
+  return { columns, count: Math.max(1, count), groups };
+}
+
+/** @param {number} value @param {number} low @param {number} high */
+const clamp = (value, low, high) => Math.max(low, Math.min(high, value));
+
+/** Return the node that leads: the final one, or the one with the highest value. @param {readonly NodePlaced[]} nodes @returns {NodePlaced | null} */
+export function findBest(nodes) {
+  const finals = nodes.filter((node) => node.state === "final");
+  const valued = (finals.length ? finals : nodes.filter((node) => node.state !== "pruned")).filter((node) => node.value !== null);
+  return valued.reduce((best, node) => (best === null || Number(node.value) > Number(best.value) ? node : best), /** @type {NodePlaced | null} */ (null)) ?? finals[0] ?? null;
+}
+
+/** @param {(key: string) => void} openCall */
+export function newNodes(openCall) {
+  const title = el("h3", {}, "Tree");
+  const counts = el("span", { class: "second clip row nodes__counts" });
+  const picture = el("div", { class: "nodes__picture", tabindex: "0", role: "group", "aria-label": "Nodes" });
+  const best = el("p", { class: "nodes__best clip" }, "Nodes show as they are written.");
+  const root = el("section", { class: "nodes" }, el("div", { class: "round__head" }, title, counts), picture, best);
+  /** @type {readonly NodePlaced[]} */
+  let shown = [];
+  const width = watchWidth(picture, draw);
+  picture.addEventListener("click", (event) => {
+    const key = event.target instanceof Element ? event.target.closest("[data-open]")?.getAttribute("data-open") : null;
+    if (key) openCall(key);
+  });
+
+  /** @param {readonly NodePlaced[]} nodes */
+  function paint(nodes) {
+    shown = nodes;
+    setText(title, isPopulation(nodes) ? "Population" : "Tree");
+    counts.replaceChildren(...countStates(nodes));
+    const leader = findBest(nodes);
+    if (nodes.length) setText(best, leader ? `Best: ${[leader.value === null ? "" : figure(leader.value), leader.title].filter(Boolean).join(" · ")}` : "");
+    draw();
+  }
+
+  function draw() {
+    if (shown.length && width()) picture.replaceChildren(drawNodes(layOutNodes(shown, width()), title.textContent ?? ""));
+  }
+  return { root, paint };
+}
+
+/** @param {readonly NodePlaced[]} nodes */
+function countStates(nodes) {
+  return Object.values(SHAPES).flatMap((state) => {
+    const count = nodes.filter((node) => node.state === state).length;
+    const key = svg("svg", { class: "nodes__key", viewBox: "-7 -7 14 14", "aria-hidden": "true" }, ...shapeOf(state, 4.5));
+    return count ? [el("span", { class: "row nowrap" }, key, `${count} ${state}`)] : [];
+  });
+}
+
+/** @param {Layout} layout @param {string} name */
+function drawNodes({ spots, levels, groups, width, height, radius, hasFigures }, name) {
+  const most = Math.max(1, ...[...spots.values()].map(({ node }) => node.value ?? 0));
+  const root = svg("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `${name} of ${plural(spots.size, "node")} on ${plural(levels.length, "level")}` });
+  root.append(...groups.map(({ name: group, x }) => svg("text", { class: "label", x: x + 2, y: 10 }, group)));
+  root.append(...levels.map(({ level, y }) => svg("text", { class: "label", x: 2, y: y + 4 }, String(level))));
+  for (const { node, x, y } of spots.values()) {
+    for (const parent of node.under.map((key) => spots.get(key))) {
+      const look = node.state === "kept" || node.state === "final" ? "edge edge--kept" : "edge";
+      if (parent) root.append(svg("path", { class: look, d: `M${parent.x} ${parent.y}C${parent.x} ${(parent.y + y) / 2} ${x} ${(parent.y + y) / 2} ${x} ${y}` }));
+    }
+  }
+  for (const { node, x, y } of spots.values()) {
+    const text = [node.node, node.state, node.value === null ? "" : figure(node.value), node.title].filter(Boolean).join(" · ");
+    const value = node.value === null ? [] : hasFigures ? [svg("text", { x: radius + 4, y: 4 }, figure(node.value))] : barOf(node.value / most, radius);
+    root.append(svg("g", { class: "node", transform: `translate(${x} ${y})`, "data-open": node.calls.at(-1), "data-node": node.node, "data-state": node.state }, svg("title", {}, text), ...shapeOf(node.state, radius), ...value));
+  }
+  return root;
+}
+
+/** Draw a value below its node, where there is no room for a figure. @param {number} part of the highest @param {number} radius */
+function barOf(part, radius) {
+  const bar = (/** @type {string} */ look, /** @type {number} */ width) => svg("rect", { class: look, x: -radius, y: radius + 3, width, height: 2 });
+  return [bar("node__track", 2 * radius), bar("node__value", 2 * radius * clamp(part, 0, 1))];
+}
+
+/** Draw a state: each has a shape of its own. @param {State} state @param {number} radius */
+function shapeOf(state, radius) {
+  const disc = svg("circle", { class: `node__${state}`, r: radius });
+  if (state === "pruned") return [disc, svg("path", { class: "node__bar", d: `M${-radius / 2} 0H${radius / 2}` })];
+  return state === "final" ? [svg("circle", { class: "node__ring", r: radius + 2 }), svg("circle", { class: "node__final", r: radius - 1 })] : [disc];
+}
