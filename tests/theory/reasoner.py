@@ -1,0 +1,174 @@
+r"""A reasoner of known skill behind the `Model` protocol: what it gets right, and how often, is a number.
+
+It reads what it is asked out of the call's role and prompt, as a real model does, and knows solutions by what stands in
+their `\boxed{…}`. What it says depends on the trial and the call's key alone, never on who is faster.
+"""
+
+import random
+import re
+from collections.abc import AsyncGenerator, Callable, Sequence
+from typing import NamedTuple
+
+from workers.core.model import Chunk, Request, estimate_tokens
+from workers.core.values import Usage
+
+ANSWERS = ("42", "17", "23", "57", "91")
+"""The right answer, then wrong ones."""
+ACCEPTED, REJECTED = 9, 2
+"""Scores from 0 to 10 that a judge gives."""
+STEPS = 3
+"""Paragraphs of a solution; one of them, anywhere, is faulty in a wrong one."""
+SOUND, FAULTY = "It follows.", "It seems."
+NO_ERROR = "No error found."
+
+_BOX = re.compile(r"\\boxed\{(\d+)\}")
+
+
+class Skill(NamedTuple):
+    """How well the reasoner does what is not drafting; all but `leaning` are probabilities."""
+
+    keep: float = 0.9
+    """A right solution is rewritten into a right one."""
+    mend: float = 0.3
+    """A wrong solution is rewritten into a right one; otherwise it keeps its answer."""
+    accept: float = 0.8
+    """A judge calls right what is right."""
+    fooled: float = 0.3
+    """A judge calls right what is wrong."""
+    prefer: float = 0.75
+    """A judge of several prefers a right one to a wrong one."""
+    leaning: float = 3
+    """Who reads several solutions follows a right one so many times as readily as a wrong one."""
+
+
+class Reasoner:
+    """Works on one problem, whose answers it finds with the given shares; what is missing from 1 gives no answer."""
+
+    def __init__(self, shares: Sequence[float], skill: Skill, trial: str) -> None:
+        self.completion_tokens = 0
+        self.drafts = 0
+        self._shares = shares
+        self._skill = skill
+        self._trial = trial
+
+    async def stream(self, request: Request) -> AsyncGenerator[Chunk, None]:
+        text = self._say(request, random.Random(f"{self._trial}/{request.key}"))
+        size = await self.count_tokens(text)
+        self.completion_tokens += size
+        self.drafts += request.role == "draft"
+        prompt = sum(estimate_tokens(message.content) for message in request.messages)
+        usage = Usage(prompt_tokens=prompt, completion_tokens=size)
+        yield Chunk(text=text, tokens=size, finish_reason="stop", usage=usage)
+
+    async def count_tokens(self, text: str) -> int:
+        return estimate_tokens(text)
+
+    def _say(self, request: Request, chance: random.Random) -> str:
+        prompt = "\n".join(message.content for message in request.messages)
+        for role, cue, act in ACTS:
+            if request.role == role and cue in prompt:
+                return act(self, prompt, chance)
+        raise AssertionError(f"The reasoner does not know what '{request.key}' wants: … {prompt[-400:]}")
+
+    # --- solving ----------------------------------------------------------------------------------------------
+
+    def draft(self, prompt: str, chance: random.Random) -> str:
+        silent = 1 - sum(self._shares)
+        answers = [*ANSWERS[: len(self._shares)], None]
+        answer = chance.choices(answers, weights=[*self._shares, max(0, silent)])[0]
+        return _write_solution(answer, chance) if answer else "I am not sure."
+
+    def rewrite(self, prompt: str, chance: random.Random) -> str:
+        """Read solutions, follow one of them, and keep it right or mend it."""
+        return self._rewrite(_BOX.findall(prompt), chance)
+
+    def rewrite_criticized(self, prompt: str, chance: random.Random) -> str:
+        """Keep what the critic finds no error in; else start from the solution again."""
+        answers = _BOX.findall(prompt)
+        return _write_solution(answers[-1], chance) if NO_ERROR in prompt else self._rewrite(answers, chance)
+
+    def _rewrite(self, answers: Sequence[str], chance: random.Random) -> str:
+        followed = self._follow(answers, chance)
+        stays = chance.random() < (self._skill.keep if followed == ANSWERS[0] else 1 - self._skill.mend)
+        return _write_solution(followed if stays else self._change(followed, chance), chance)
+
+    def _follow(self, answers: Sequence[str], chance: random.Random) -> str:
+        weights = [self._skill.leaning if answer == ANSWERS[0] else 1 for answer in answers]
+        return chance.choices(answers, weights=weights)[0]
+
+    def _change(self, answer: str, chance: random.Random) -> str:
+        """Return the right answer instead of a wrong one, or a wrong one, by the shares, instead of the right one."""
+        if answer != ANSWERS[0]:
+            return ANSWERS[0]
+        return chance.choices(ANSWERS[1 : len(self._shares)], weights=self._shares[1:])[0]
+
+    def distill(self, prompt: str, chance: random.Random) -> str:
+        return f"All in all, the solutions speak for \\boxed{{{self._follow(_BOX.findall(prompt), chance)}}}."
+
+    def select(self, prompt: str, chance: random.Random) -> str:
+        """Name what seems right first, then the rest."""
+        marks = [self._accepts(answer, chance) for answer in _BOX.findall(prompt)]
+        ranked = sorted(range(len(marks)), key=lambda place: not marks[place])
+        return str([place + 1 for place in ranked])
+
+    def criticize(self, prompt: str, chance: random.Random) -> str:
+        return NO_ERROR if self._accepts(_BOX.findall(prompt)[-1], chance) else "The second step has no reason."
+
+    # --- judging ----------------------------------------------------------------------------------------------
+
+    def _accepts(self, answer: str, chance: random.Random) -> bool:
+        return chance.random() < (self._skill.accept if answer == ANSWERS[0] else self._skill.fooled)
+
+    def verify(self, prompt: str, chance: random.Random) -> str:
+        return f"Verdict: {int(self._accepts(_BOX.findall(prompt)[-1], chance))}"
+
+    def score(self, prompt: str, chance: random.Random) -> str:
+        return f"Verdict: {ACCEPTED if self._accepts(_BOX.findall(prompt)[-1], chance) else REJECTED}"
+
+    def label(self, prompt: str, chance: random.Random) -> str:
+        return "Verdict: " + ", ".join(str(int(self._accepts(answer, chance))) for answer in _BOX.findall(prompt))
+
+    def evaluate(self, prompt: str, chance: random.Random) -> str:
+        marks = [self._accepts(answer, chance) for answer in _BOX.findall(prompt)]
+        return "Verdict: " + ", ".join(str(ACCEPTED if mark else REJECTED) for mark in marks)
+
+    def verify_step(self, prompt: str, chance: random.Random) -> str:
+        """Look at the last step alone."""
+        shown = max(prompt.rfind(SOUND), prompt.rfind(FAULTY))
+        rate = self._skill.accept if prompt.startswith(SOUND, shown) else self._skill.fooled
+        return f"Verdict: {int(chance.random() < rate)}"
+
+    def pick(self, prompt: str, chance: random.Random) -> str:
+        """Prefer a right one; of several, or among wrong ones, any."""
+        answers = _BOX.findall(prompt)
+        right = [place for place, answer in enumerate(answers, 1) if answer == ANSWERS[0]]
+        wrong = [place for place, answer in enumerate(answers, 1) if answer != ANSWERS[0]]
+        chosen = right if right and (not wrong or chance.random() < self._skill.prefer) else wrong
+        return f"Verdict: {chance.choice(chosen)}"
+
+
+def _write_solution(answer: str, chance: random.Random) -> str:
+    steps = [SOUND] * STEPS
+    if answer != ANSWERS[0]:
+        steps[chance.randrange(STEPS)] = FAULTY
+    return "\n\n".join(steps) + f" So \\boxed{{{answer}}}."
+
+
+ACTS: Sequence[tuple[str, str, Callable[[Reasoner, str, random.Random], str]]] = [
+    ("draft", "Solve the problem step by step.", Reasoner.draft),
+    ("refine", "Correct the errors that are really there.", Reasoner.rewrite_criticized),
+    ("refine", "Check every step of your previous solution", Reasoner.rewrite),
+    ("refine", "Write one solution that is better than each of these.", Reasoner.rewrite),
+    ("refine", "Check these notes before you trust them.", Reasoner.rewrite),
+    ("distill", "Write notes of at most", Reasoner.distill),
+    ("select", "Write only their numbers, best first", Reasoner.select),
+    ("critique", "List the errors and gaps", Reasoner.criticize),
+    ("judge", "from 0 (certainly wrong) to 10 (certainly right)", Reasoner.score),
+    ("judge", "Judge its last step alone", Reasoner.verify_step),
+    ("judge", "`Verdict: 1` if the final answer is right", Reasoner.verify),
+    ("judge", "`Verdict: A, B`", Reasoner.label),
+    ("judge", "`Verdict: S1, S2, …`", Reasoner.evaluate),
+    ("judge", "N is the number of the best solution", Reasoner.pick),
+    ("compare", "`Verdict: 1` if solution 1 is better", Reasoner.pick),
+]
+"""Role, words of the prompt, and what is done: the first that fits."""

@@ -1,0 +1,171 @@
+"""The rows of the table: a strategy, its setting, and what theory expects of it."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from tests.theory import expected, judged, stopping
+from tests.theory.expected import Shares
+from tests.theory.measuring import Kind, World
+from tests.theory.reasoner import ACCEPTED, REJECTED, STEPS, Skill
+from workers.strategies import catalog
+
+MIXED = World(
+    "mixed",
+    "half of the problems are easy, on the other half a wrong answer is likelier than the right one",
+    (Kind(0.5, (0.6, 0.25, 0.15)), Kind(0.5, (0.3, 0.45, 0.25))),
+)
+LIKELY = World(
+    "likely",
+    "the right answer is the likeliest on all problems, by much on half of them",
+    (Kind(0.5, (0.9, 0.06, 0.04)), Kind(0.5, (0.55, 0.25, 0.2))),
+)
+SILENT = World("silent", "one draft in five gives no answer", (Kind(1, (0.4, 0.3, 0.1)),))
+WORLDS = (MIXED, LIKELY, SILENT)
+
+SKILL = Skill()
+KEEP, MEND, ACCEPT, FOOLED, PREFER, LEANING = SKILL
+JUDGE = {"accept": ACCEPT, "fooled": FOOLED}
+REWRITE = {"keep": KEEP, "mend": MEND, "leaning": LEANING}
+
+
+class Saving(NamedTuple):
+    """What is claimed of a strategy that stops by itself."""
+
+    like: int
+    """It is as accurate as a vote of so many drafts, always all written,"""
+    claim: float
+    """and writes at least this part of them less."""
+    expect: Callable[[Shares], float]
+    """The mean number of drafts."""
+
+
+class Row(NamedTuple):
+    """One line of the table."""
+
+    strategy: str
+    params: Mapping[str, Any]
+    expect: Callable[[Shares], float]
+    world: World = MIXED
+    saving: Saving | None = None
+
+    @property
+    def setting(self) -> str:
+        """Return the parameters in the strategy's own words, and the world."""
+        strategy = catalog()[self.strategy]
+        return f"{strategy.describe(strategy.params.model_validate(self.params))}; {self.world.name}"
+
+    @property
+    def theory(self) -> float:
+        return self.world.average(self.expect)
+
+
+def _pdr(distiller: str, widths: tuple[int, ...] = (4, 2, 1)) -> Row:
+    def expect(shares: Shares) -> float:
+        return expected.distilled(shares[0], widths, distiller, **REWRITE, top_k=2, **JUDGE)
+
+    return Row("parallel_distill_refine", {"widths": widths, "distiller": distiller, "top_k": 2}, expect)
+
+
+def _rsa(population: int, read: int, rounds: int, *, is_vote: bool) -> Row:
+    params: dict[str, Any] = {"population": population, "sample": read, "rounds": rounds}
+    params |= {} if is_vote else {"answer": "random_member"}
+    return Row(
+        "recursive_self_aggregation", params,
+        lambda shares: expected.aggregated_vote(shares, population, read, rounds, **REWRITE, is_vote=is_vote),
+    )  # fmt: skip
+
+
+def _merge(drafts: int, aggregations: int) -> Row:
+    def expect(shares: Shares) -> float:
+        return sum(
+            weight * expected.vote(expected.member(shares, counts, drafts, **REWRITE), aggregations)
+            for counts, weight in expected.multinomial(shares, drafts)
+        )
+
+    return Row("prompted_aggregation", {"drafts": drafts, "aggregations": aggregations}, expect)
+
+
+def _best(drafts: int, judges: int) -> Row:
+    right, wrong = (dict(enumerate(expected.binomial(judges, rate))) for rate in (ACCEPT, FOOLED))
+    params = {"drafts": drafts, "judges": judges}
+    return Row("best_of_n", params, lambda shares: expected.best_scored(shares[0], right, wrong, drafts))  # type: ignore[arg-type]
+
+
+def _weighted(strategy: str, params: Mapping[str, Any], values: tuple[int, int]) -> Row:
+    drafts, judges = params["drafts"], params["judges"]
+    return Row(strategy, params, lambda shares: expected.weighted_vote(shares, drafts, judges, **JUDGE, values=values))
+
+
+def _cautious(drafts: int, verdicts: int, caution: float, penalty: str, *, all_agree: bool = False) -> Row:
+    params = {"drafts": drafts, "verdicts": verdicts, "caution": caution, "penalty": penalty, "all_agree": all_agree}
+    return Row(
+        "pessimistic_verification", params,
+        lambda shares: judged.cautious(
+            shares, drafts, verdicts, **JUDGE, caution=caution, penalty=penalty, all_agree=all_agree
+        ),
+    )  # fmt: skip
+
+
+def _scrutinized(drafts: int, verdicts: int, comparisons: int) -> Row:
+    return Row(
+        "sample_scrutinize", {"drafts": drafts, "verdicts": verdicts, "comparisons": comparisons},
+        lambda shares: judged.scrutinized(
+            shares, drafts, verdicts, comparisons, **JUDGE, prefer=PREFER, margin=0.05
+        ),
+    )  # fmt: skip
+
+
+def _tournament(form: str, comparisons: int, *, distinct: bool = True) -> Row:
+    winner = {
+        "knockout": judged.knockout(comparisons, PREFER), "league": judged.league(comparisons, PREFER),
+        "teams": judged.teams(ACCEPT, FOOLED), "groups": judged.groups(comparisons, PREFER),
+    }[form]  # fmt: skip
+    is_single = distinct and form != "teams"
+    return Row(
+        "tournament", {"drafts": 4, "form": form, "comparisons": comparisons, "distinct": distinct},
+        lambda shares: judged.over_drafts(shares, 4, winner, distinct=is_single),
+    )  # fmt: skip
+
+
+def _infinity(batch: int, certainty: float, like: int) -> Row:
+    def stopped(shares: Shares) -> stopping.Stopped:
+        return stopping.best_of_infinity(shares, 40, batch, certainty, 0.3)
+
+    return Row(
+        "best_of_infinity", {"most_drafts": 40, "batch": batch, "certainty": certainty},
+        lambda shares: stopped(shares).accuracy, LIKELY, Saving(like, 0.5, lambda shares: stopped(shares).drafts),
+    )  # fmt: skip
+
+
+ROWS = (
+    Row("direct", {}, lambda shares: shares[0]),
+    Row("direct", {}, lambda shares: shares[0], SILENT),
+    Row("self_consistency", {"drafts": 5}, lambda shares: expected.vote(shares, 5)),
+    Row("self_consistency", {"drafts": 15}, lambda shares: expected.vote(shares, 15)),
+    Row("self_consistency", {"drafts": 8}, lambda shares: expected.vote(shares, 8), SILENT),
+    _weighted("weighted_voting", {"drafts": 5, "judges": 1}, (ACCEPTED, REJECTED)),
+    _weighted("weighted_voting", {"drafts": 5, "judges": 3, "weights": "verdict"}, (1, 0)),
+    _infinity(1, 7, like=9), _infinity(1, 20, like=22), _infinity(4, 20, like=22),
+    Row("sequential_refinement", {"rounds": 3}, lambda shares: expected.chain(shares[0], 3, KEEP, MEND)),
+    Row(
+        "sequential_refinement", {"rounds": 3, "error_analysis": True},
+        lambda shares: expected.criticized_chain(shares[0], 3, KEEP, MEND, **JUDGE),
+    ),
+    _pdr("global_summary"), _pdr("shared_topk"), _pdr("per_sample_topk"), _pdr("random_k"), _pdr("identity"),
+    _rsa(4, 2, 3, is_vote=True), _rsa(4, 2, 3, is_vote=False), _rsa(5, 3, 2, is_vote=True),
+    _merge(4, 1), _merge(4, 3),
+    _best(4, 1), _best(8, 3),
+    _weighted("best_of_n", {"drafts": 5, "judges": 2, "selector": "weighted"}, (ACCEPTED, REJECTED)),
+    _tournament("knockout", 1), _tournament("knockout", 2, distinct=False), _tournament("league", 2),
+    _tournament("teams", 1), _tournament("groups", 3),
+    _scrutinized(4, 2, 2), _scrutinized(6, 4, 3),
+    _cautious(4, 2, 0.1, "log"), _cautious(4, 2, 0.3, "root"), _cautious(4, 2, 0.1, "log", all_agree=True),
+    Row(
+        "generative_reward", {"drafts": 4, "evaluations": 2},
+        lambda shares: judged.evaluated(shares, 4, 2, **JUDGE),
+    ),
+    Row(
+        "process_evaluation", {"drafts": 4, "steps": STEPS, "reduce": "mean"},
+        lambda shares: judged.whole_and_steps(shares[0], 4, STEPS, **JUDGE),
+    ),
+)  # fmt: skip
