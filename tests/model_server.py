@@ -35,7 +35,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
     parser.add_argument("--script", help="a JSON file with a list of rules")
     parser.add_argument("--record", help="a file that the log is added to as it happens; it outlives the process")
-    parser.add_argument("--model", default="scripted")
+    parser.add_argument("--model", default="scripted", help="or several, with commas between")
     parser.add_argument("--api-key", default="", help="refuse requests without this key")
     parser.add_argument("--context", type=int, default=32_768, help="longest prompt and answer together, in tokens")
     parser.add_argument("--dialect", choices=["vllm", "llama.cpp", "none"], default="vllm", help="of /tokenize")

@@ -94,8 +94,9 @@ class Spans:
         quoted = {"gen_ai.input.messages": _as_messages(prompt)} if self._has_texts and prompt else {}
         return {
             "gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai",  # the interface; the host says who
-            "gen_ai.request.model": assignment.work.model_name, "gen_ai.request.max_tokens": call.max_tokens,
-            "gen_ai.request.seed": call.seed, **{f"gen_ai.request.{name}": value for name, value in sampling.items()},
+            "gen_ai.request.model": call.model or assignment.work.model_name,
+            "gen_ai.request.max_tokens": call.max_tokens, "gen_ai.request.seed": call.seed,
+            **{f"gen_ai.request.{name}": value for name, value in sampling.items()},
             "retort.call": call.call, "retort.role": call.role, **self._server, **quoted,
         }  # fmt: skip
 

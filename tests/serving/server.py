@@ -129,7 +129,7 @@ class Server:
         found = None
         if key and exchange.headers.get("authorization") != f"Bearer {key}":
             found = 401, "Unauthorized"
-        elif body["model"] != self.settings.model:
+        elif body["model"] not in self.settings.model.split(","):
             found = 404, f"The model `{body['model']}` does not exist."
         elif asked > context:
             found = (
@@ -150,12 +150,13 @@ class Server:
     # --- aside --------------------------------------------------------------------------------------------
 
     def models(self, exchange: Exchange) -> None:
-        model: dict[str, Any] = {"id": self.settings.model, "object": "model", "owned_by": "tests"}
         if self.settings.dialect == "llama.cpp":
-            model |= {"meta": {"n_ctx": self.settings.context, "n_ctx_train": 2 * self.settings.context}}
+            reads: dict[str, Any] = {"meta": {"n_ctx": self.settings.context, "n_ctx_train": 2 * self.settings.context}}
         else:
-            model |= {"max_model_len": self.settings.context}
-        exchange.answer_json({"object": "list", "data": [model]})
+            reads = {"max_model_len": self.settings.context}
+        names = self.settings.model.split(",")
+        listed = [{"id": name, "object": "model", "owned_by": "tests", **reads} for name in names]
+        exchange.answer_json({"object": "list", "data": listed})
 
     def version(self, exchange: Exchange) -> None:
         if self.settings.dialect == "vllm":

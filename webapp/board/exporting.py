@@ -96,6 +96,7 @@ def _record(row: Row, group: Group | None, medians: Medians, board: Board) -> di
         "strategy": result.recipe.strategy,
         "params": result.recipe.params,
         "model": result.recipe.model,
+        "models": result.recipe.models,
         "sampling": result.recipe.sampling,
         "accuracy": row.accuracy,
         "interval_low": row.interval.low,
@@ -117,10 +118,10 @@ def _record(row: Row, group: Group | None, medians: Medians, board: Board) -> di
 
 _EXCLUDED_COLUMNS = {reason: f"lanes_{reason}" for reason in EXCLUDED}
 _COLUMNS = [
-    "rank_first", "rank_last", "recipe", "strategy", "params", "model", "sampling", "accuracy", "interval_low",
-    "interval_high", "problems", "suite_problems", "lanes", "lanes_ended_by_budget", "mean_critical_path_tokens",
-    "median_critical_path_tokens", "mean_total_tokens", "median_total_tokens", "mean_seconds", "median_seconds",
-    "wasted_share", *_EXCLUDED_COLUMNS.values(),
+    "rank_first", "rank_last", "recipe", "strategy", "params", "model", "models", "sampling", "accuracy",
+    "interval_low", "interval_high", "problems", "suite_problems", "lanes", "lanes_ended_by_budget",
+    "mean_critical_path_tokens", "median_critical_path_tokens", "mean_total_tokens", "median_total_tokens",
+    "mean_seconds", "median_seconds", "wasted_share", *_EXCLUDED_COLUMNS.values(),
 ]  # fmt: skip
 
 

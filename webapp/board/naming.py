@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from webapp.runs.models import Recipe
+from webapp.runs.queries import describe_models
 from workers.core.values import Sampling
 from workers.strategies import catalog
 
@@ -19,7 +20,7 @@ class RecipeName(NamedTuple):
     short: str
     family: str
     settings: str
-    """Parameters, and the sampling where it differs from the default."""
+    """Parameters, the sampling where it differs from the default, parts with a model of their own."""
 
 
 def name_of(recipe: Recipe) -> RecipeName:
@@ -31,7 +32,8 @@ def name_of(recipe: Recipe) -> RecipeName:
         settings = known.describe(known.params.model_validate(recipe.params))
     except ValueError:
         settings = _plain(recipe.params)
-    parts = [part for part in (settings, _odd_sampling(recipe.sampling)) if part]
+    words = (settings, _odd_sampling(recipe.sampling), *describe_models(recipe.models))
+    parts = [part for part in words if part]
     return RecipeName(known.slug, known.title, known.short, known.family, " · ".join(parts))
 
 

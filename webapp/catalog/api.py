@@ -6,6 +6,7 @@ from typing import Any
 from asgiref.sync import async_to_sync
 from django.http import HttpRequest
 from ninja import Router, Schema
+from pydantic import Field
 
 from workers.core.estimate import estimate_cost
 from workers.core.strategy import Strategy
@@ -34,6 +35,7 @@ class StrategyOut(Schema):
     summary: str
     source: str
     needs: list[str]
+    models: dict[str, str] = Field(description="Parts that may have a model of their own, and what they do.")
     params: dict[str, Any]
     cost: CostOut
 
@@ -50,6 +52,6 @@ def _describe(strategy: Strategy) -> StrategyOut:
     )
     return StrategyOut(
         slug=strategy.slug, title=strategy.title, family=strategy.family, summary=strategy.summary,
-        source=strategy.source, needs=sorted(strategy.needs), params=strategy.params.model_json_schema(),
-        cost=CostOut(**cost._asdict()),
+        source=strategy.source, needs=sorted(strategy.needs), models=dict(strategy.models),
+        params=strategy.params.model_json_schema(), cost=CostOut(**cost._asdict()),
     )  # fmt: skip

@@ -48,6 +48,7 @@ class RecipeIn(In):
     params: dict[str, Any] = {}
     sampling: dict[str, Any] = {}
     model: str = Field("", description="Empty: the server's first.")
+    models: dict[str, str] = Field({}, description="Part of the strategy to a model of its own.")
 
 
 class BudgetIn(In):
@@ -132,6 +133,7 @@ class LaneOut(Schema):
     params: dict[str, Any]
     sampling: dict[str, Any]
     model: str
+    models: dict[str, str]
     row: int
     repeat: int
     status: str
@@ -179,10 +181,7 @@ class FactsOut(Schema):
 @transaction.atomic
 def start(request: HttpRequest, body: RunIn) -> Status[RunBrief]:
     """Start a comparison of the recipes on one problem; answers once it is stored."""
-    specs = [
-        launching.RecipeSpec(recipe.strategy, recipe.params, _model(recipe.model), recipe.sampling)
-        for recipe in body.recipes
-    ]
+    specs = [_spec(recipe) for recipe in body.recipes]
     try:
         problem = _problem(body.problem)
         for spec in specs:
@@ -198,6 +197,11 @@ def start(request: HttpRequest, body: RunIn) -> Status[RunBrief]:
         for lane in run.lanes.select_related("recipe")
     ]
     return Status(201, RunBrief(id=run.id, url=_url(request, run), status=run.status, lanes=lanes))
+
+
+def _spec(recipe: RecipeIn) -> launching.RecipeSpec:
+    models = {part: _model(name) for part, name in recipe.models.items() if name}
+    return launching.RecipeSpec(recipe.strategy, recipe.params, _model(recipe.model), recipe.sampling, models)
 
 
 def _model(name: str) -> str:
@@ -253,8 +257,8 @@ def _lane(lane: Lane, *, with_rounds: bool) -> LaneOut:
     usage = {name: getattr(lane, name) for name in UsageOut.model_fields}
     return LaneOut(
         id=lane.pk, strategy=lane.recipe.strategy, params=lane.recipe.params, sampling=lane.recipe.sampling,
-        model=lane.recipe.model, row=lane.row, repeat=lane.repeat, status=lane.status, answer=lane.answer,
-        verdict=lane.ruling, error=lane.error, seconds=lane.seconds, usage=UsageOut(**usage),
+        model=lane.recipe.model, models=lane.recipe.models, row=lane.row, repeat=lane.repeat, status=lane.status,
+        answer=lane.answer, verdict=lane.ruling, error=lane.error, seconds=lane.seconds, usage=UsageOut(**usage),
         rounds=_rounds(lane) if with_rounds else [],
     )  # fmt: skip
 

@@ -40,10 +40,10 @@ def recall(model: str) -> Capabilities | None:
     return known.capabilities if known else None
 
 
-def find_lacks(needs: Collection[Feature], model: str) -> list[str]:
-    """Return a sentence for each need that the server is known not to meet; what is unknown forbids nothing."""
-    known = recall(model) if needs and model else None
-    return known.explain_lacks(needs) if known else []
+def find_lacks(needs: Collection[Feature], *models: str) -> list[str]:
+    """Return a sentence for each need that a model is known not to meet; what is unknown forbids nothing."""
+    known = [recall(model) for model in models if model] if needs else []
+    return [lack for one in known if one for lack in one.explain_lacks(needs)]
 
 
 def is_current(model: str, identity: str) -> bool:

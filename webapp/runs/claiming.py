@@ -83,6 +83,7 @@ def _describe(lane: Lane, run: Run, before: Journal) -> LaneWork:
         budget_seconds=run.budget_seconds,
         given_up=before.given_up,
         worked_ms=before.worked_ms,
+        models=recipe.models,
     )
 
 

@@ -2,11 +2,13 @@
 
 Its texts are flat, so that it works without scripts: `question`, `answer`, `grader`, `problem`, `model`,
 `sampling-<name>`, `budget-<name>`, `equal-<name>`; `card` once for every strategy card in order, `pick` for those that
-are ticked, and for card 3 `lane-3-strategy`, `lane-3-params-<name>`, `lane-3-model`, `lane-3-sampling-<name>`.
+are ticked, and for card 3 `lane-3-strategy`, `lane-3-params-<name>`, `lane-3-model`,
+`lane-3-models-<part>`, `lane-3-sampling-<name>`.
 """
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django import forms
@@ -17,7 +19,7 @@ from webapp.catalog.forms import SettingsForm, write_texts
 from webapp.problems.models import Problem
 from webapp.runs.budgets import Budget, Equality, Goal
 from webapp.runs.capabilities import find_lacks
-from webapp.runs.launching import RecipeSpec
+from webapp.runs.launching import RecipeSpec, own_models
 from webapp.runs.models_on_server import ServedModel
 from workers import graders, strategies
 from workers.core.capabilities import FEATURES
@@ -98,6 +100,24 @@ class ProblemForm(forms.Form):
         return self.taken or Problem.objects.create(**{name: self.cleaned_data[name] for name in names})
 
 
+@dataclass
+class Part:
+    """A part of a strategy that may have a model of its own."""
+
+    title: str
+    what: str
+    name: str
+    """Of its field."""
+    model: str
+    """Empty: the lane's."""
+    error: str = ""
+
+    @property
+    def label(self) -> str:
+        """Return what stands over its field."""
+        return f"Model of the {self.title.replace('_', ' ')}"
+
+
 class Card:
     """A strategy on the page with its settings; a lane, when it is picked."""
 
@@ -119,6 +139,10 @@ class Card:
         """Sentences: what the strategy needs and the model server does not offer."""
         self.model_error = ""
         self.model_name = f"{self.prefix}-model"
+        self.parts = [
+            Part(part, what, name := f"{self.prefix}-models-{part}", texts.get(name, "").strip())
+            for part, what in strategy.models.items()
+        ]
         self.family_title = FAMILIES[strategy.family]
         self.has_sibling = False
         self.preview: object = None
@@ -126,7 +150,12 @@ class Card:
 
     def is_valid(self) -> bool:
         """Say whether every field of the card can be used."""
-        return all((self.params.is_valid(), self.own.is_valid(), not self.errors, not self.model_error))
+        has_models = not self.model_error and not any(part.error for part in self.parts)
+        return all((self.params.is_valid(), self.own.is_valid(), not self.errors, has_models))
+
+    def all_models(self, shared: str) -> list[str]:
+        """Return every model that the lane asks, its own first."""
+        return list(dict.fromkeys([self.model or shared, *(part.model for part in self.parts if part.model)]))
 
     def mark_fitted(self, goal: Goal) -> None:
         """Mark the fields that are fitted to a goal; the page tints them."""
@@ -170,7 +199,7 @@ class Card:
         """Say whether something behind "More settings" was set, or is wrong."""
         has_fault = self.is_picked and any(field.errors for field in self.more_fields)
         own = {self.own.add_prefix(name) for name in self.own.values} & {field.html_name for field in self.more_fields}
-        return has_fault or bool(self.model_error or self.model or own)
+        return has_fault or bool(self.model_error or self.model or own or any(part.model for part in self.parts))
 
 
 class ComparisonForm:
@@ -230,12 +259,14 @@ class ComparisonForm:
             params=card.params.values,
             model=card.model or self.model,
             sampling={**self.sampling.values, **card.own.values},
+            models=own_models({part.title: part.model for part in card.parts}, card.model or self.model),
         )
 
     def context_of(self, card: Card) -> int | None:
-        """Return the longest prompt and text together of the card's model, if the server says."""
-        name = card.model or self.model
-        return next((model.context_tokens for model in self.served or () if model.name == name), None)
+        """Return the longest prompt and text together that all of the card's models read, if the server says."""
+        asked = card.all_models(self.model)
+        known = [model.context_tokens for model in self.served or () if model.name in asked and model.context_tokens]
+        return min(known, default=None)
 
     def _judge(self) -> None:
         for form in (self.problem, self.sampling, self.budget, self.equality):
@@ -244,8 +275,10 @@ class ComparisonForm:
             self.model_error = _missing(self.model, self.models)
             for card in self.picked:
                 card.model_error = _missing(card.model, self.models) if card.model else ""
+                for part in card.parts:
+                    part.error = _missing(part.model, self.models) if part.model else ""
         for card in self.cards:
-            card.lacks = find_lacks(card.strategy.needs, card.model or self.model)
+            card.lacks = find_lacks(card.strategy.needs, *card.all_models(self.model))
         self._judge_lanes()
         self._judge_length()
 
@@ -282,6 +315,7 @@ def default_texts(strategy: Strategy, number: str) -> dict[str, str]:
     return {
         f"lane-{number}-strategy": strategy.slug,
         f"lane-{number}-model": "",
+        **{f"lane-{number}-models-{part}": "" for part in strategy.models},
         **write_texts(strategy.params(), f"lane-{number}-params"),
         **write_texts(defaults, f"lane-{number}-sampling"),
     }

@@ -3,8 +3,9 @@
 import hashlib
 import json
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import structlog
@@ -39,12 +40,14 @@ class RecipeSpec(NamedTuple):
     params: dict[str, Any]
     model: str
     sampling: dict[str, Any]
+    models: Mapping[str, str] = MappingProxyType({})
+    """By part of the strategy: a model of its own; empty names mean the recipe's."""
 
 
 class BadRecipe(ValueError):
     """A recipe that cannot be run.
 
-    `field_errors` maps `strategy`, `model`, `params.<name>` or `sampling.<name>` to sentences.
+    `field_errors` maps `strategy`, `model`, `models.<part>`, `params.<name>` or `sampling.<name>` to sentences.
     """
 
     def __init__(self, field_errors: dict[str, list[str]]) -> None:
@@ -60,21 +63,36 @@ def check_recipe(spec: RecipeSpec) -> Recipe:
         raise BadRecipe({"strategy": [f"There is no strategy '{spec.strategy}'; there are {', '.join(catalog())}."]})
     if not spec.model.strip():
         raise BadRecipe({"model": ["Name the model that the strategy is to use."]})
-    if lacks := find_lacks(strategy.needs, spec.model.strip()):
+    model = spec.model.strip()
+    models = own_models(spec.models, model)
+    if lacks := find_lacks(strategy.needs, *dict.fromkeys((model, *models.values()))):
         raise BadRecipe({"strategy": lacks})
     errors: dict[str, list[str]] = {}
+    for part in models.keys() - strategy.models.keys():
+        errors[f"models.{part}"] = [f"{strategy.title} has no part '{part}'; it has {_list(strategy.models)}."]
     params = _parse(strategy.params, spec.params, "params", errors)
     sampling = _parse(Sampling, spec.sampling, "sampling", errors)
     if errors or params is None or sampling is None:
         raise BadRecipe(errors)
-    parts = {
+    parts: dict[str, Any] = {
         "strategy": strategy.slug,
         "params": params.model_dump(mode="json"),
-        "model": spec.model.strip(),
+        "model": model,
         "sampling": sampling.model_dump(mode="json"),
     }
+    if models:  # left out where there are none, so that older recipes keep their fingerprints
+        parts["models"] = models
     fingerprint = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
     return Recipe.objects.filter(fingerprint=fingerprint).first() or Recipe(**parts, fingerprint=fingerprint)
+
+
+def own_models(models: Mapping[str, str], model: str) -> dict[str, str]:
+    """Return the parts whose model is not the recipe's."""
+    return {part: name.strip() for part, name in models.items() if name.strip() not in ("", model)}
+
+
+def _list(names: Collection[str]) -> str:
+    return ", ".join(names) or "none"
 
 
 def _parse(kind: type[BaseModel], given: dict[str, Any], prefix: str, errors: dict[str, list[str]]) -> BaseModel | None:
@@ -140,7 +158,7 @@ def _keep(recipe: Recipe) -> Recipe:
     """Return the stored recipe, stored now if it is new; somebody else may store the same at this moment."""
     if not recipe._state.adding:
         return recipe
-    names = ("strategy", "params", "model", "sampling")
+    names = ("strategy", "params", "model", "sampling", "models")
     values = {name: getattr(recipe, name) for name in names}
     return Recipe.objects.get_or_create(fingerprint=recipe.fingerprint, defaults=values)[0]
 

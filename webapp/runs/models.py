@@ -73,13 +73,14 @@ class Run(models.Model):
 
 
 class Recipe(models.Model):
-    """Strategy + params + model + sampling: one column of a comparison. Equal recipes are one row."""
+    """Strategy + params + model (or models) + sampling: one column of a comparison. Equal recipes are one row."""
 
     strategy = models.SlugField(max_length=60)
     params = models.JSONField()
     model = models.CharField(max_length=200)
     sampling = models.JSONField()
     fingerprint = models.CharField(max_length=64, unique=True, editable=False)
+    models = models.JSONField(default=dict, blank=True, help_text="Part of the strategy to a model of its own.")
 
     def __str__(self) -> str:
         """Return strategy and model."""

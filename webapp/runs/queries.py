@@ -2,6 +2,7 @@
 
 import json
 import random
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -117,13 +118,23 @@ def describe_recipe(recipe: Recipe, question: str) -> dict[str, Any]:
         "title": strategy.title,
         "short": strategy.short,
         "family": strategy.family,
-        "describe": strategy.describe(params),
+        "describe": " · ".join([strategy.describe(params), *describe_models(recipe.models)]),
         "params": recipe.params,
         "sampling": recipe.sampling,
         "model": recipe.model,
         "shows": what_lanes_show(strategy.slug)._asdict(),
+        "models": recipe.models,
         "estimate": cost._asdict(),
     }
+
+
+def describe_models(models: Mapping[str, str]) -> list[str]:
+    """Return in words which parts have a model of their own.
+
+    >>> describe_models({"judge": "org/Big-8B"})
+    ['judge by Big-8B']
+    """
+    return [f"{part.replace('_', ' ')} by {name.rsplit('/', 1)[-1]}" for part, name in models.items()]
 
 
 @lru_cache(maxsize=1_024)
@@ -152,7 +163,7 @@ def call_details(lane_id: int, key: str) -> dict[str, Any] | None:
     used_in = Call.objects.filter(lane_id=lane_id, after__contains=[key]).values_list("key", flat=True)
     return {
         "messages": json.loads(call.prompt.messages),
-        "model": call.lane.recipe.model,
+        "model": started.get("model") or call.lane.recipe.model,
         "sampling": {**call.lane.recipe.sampling, "max_tokens": started["max_tokens"], "seed": call.seed},
         "used_in": list(used_in),
     }

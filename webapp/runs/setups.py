@@ -142,6 +142,8 @@ def _put_lanes(texts: QueryDict, lanes: list[Lane], shared: Recipe) -> None:
         number = _put_card(texts, recipe.strategy)
         _write(texts, write_texts(recipe.params, f"lane-{number}-params"))
         texts[f"lane-{number}-model"] = "" if recipe.model == shared.model else recipe.model
+        for part, name in recipe.models.items():
+            texts[f"lane-{number}-models-{part}"] = name
         own = {name: value for name, value in recipe.sampling.items() if shared.sampling.get(name) != value}
         _write(texts, write_texts(own, f"lane-{number}-sampling"))
         texts.appendlist("pick", number)
