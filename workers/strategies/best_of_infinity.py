@@ -5,7 +5,8 @@ on some it stays open for long; so draw until it is clear that the leading answe
 about its being right: a mistake that most drafts make is found just as surely.
 
 Procedure:
-1. Write `batch` drafts at once.
+1. Write `batch` drafts at once. With several `weights`, chance says for each draft which model writes it, so that one
+   with weight 5 beside one with 2 writes five of seven; their drafts vote together.
 2. Take them in order of call. After each, compute the Bayes factor of "the leading answer is the most common of all"
    against "it is not", from the votes and the weight `unseen` of answers not seen yet. Nothing is drawn for this.
 3. As soon as the factor reaches `certainty`, stop and return the leading answer at that point, so that the answer does
@@ -14,11 +15,14 @@ A draft without an answer has no vote, but was paid for.
 
 Cost: at most most_drafts calls; a batch is paid whole. Depth: a call for each batch, at most most_drafts / batch.
 Differs from the paper: drafts come in batches. The probability is computed by an integral, not by drawing; `smoothing`
-is the form of the authors' code, which adds 1 to every count and stops later. One model, so no weights for several.
+is the form of the authors' code, which adds 1 to every count and stops later. Up to three models, whose weights are
+found before, from graded drafts of each on other problems, by a mixed-integer program.
 Source: Komiyama et al. 2025, arXiv:2509.21091.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
+from itertools import accumulate
+from typing import Annotated
 
 from pydantic import Field
 
@@ -29,6 +33,12 @@ from workers.core.values import Answer, Problem, Reply
 from workers.strategies._prompts import DRAFT
 from workers.strategies._stopping import find_bayes_factor
 from workers.strategies._votes import Ballot, Bloc, find_leader, form_blocs
+
+PARTS = {
+    "first": "Writes its share of the drafts, all of them where there is one weight.",
+    "second": "Writes its share of the drafts.",
+    "third": "Writes its share of the drafts.",
+}
 
 
 class Params(StrategyParams):
@@ -49,6 +59,10 @@ class Params(StrategyParams):
     smoothing: bool = Field(
         default=False, title="Smoothing", description="Add 1 to every count, as the authors' code does: stops later."
     )
+    weights: tuple[Annotated[int, Field(ge=1, le=10_000)], ...] = Field(
+        (1,), min_length=1, max_length=len(PARTS), title="Weights of models",
+        description="Shares of the drafts that each model writes, first to last; one number is one model.",
+    )  # fmt: skip
 
 
 EXAMPLE = Example(
@@ -72,6 +86,7 @@ def describe(params: Params) -> str:
     """Return the parameters in a few words."""
     words = [f"at most {params.most_drafts} drafts", f"by {params.batch}", f"Bayes factor {params.certainty:,g}"]
     words += ["smoothing"] * params.smoothing
+    words += [f"models {' : '.join(map(str, params.weights))}"] * (len(params.weights) > 1)
     return " · ".join(words)
 
 
@@ -84,6 +99,7 @@ def describe(params: Params) -> str:
     example=EXAMPLE,
     describe=describe,
     wider=grow("most_drafts"),
+    models=PARTS,
 )
 async def best_of_infinity(problem: Problem, lane: LiveLane, params: Params) -> Answer:
     """Draft batch after batch until the vote is certain."""
@@ -92,12 +108,14 @@ async def best_of_infinity(problem: Problem, lane: LiveLane, params: Params) -> 
     for start in range(0, params.most_drafts, params.batch):
         size = min(params.batch, params.most_drafts - start)
         async with lane.round(f"Batch {start // params.batch + 1}"):
-            calls = [lane.ask(prompt, role="draft", after=latest) for _ in range(size)]  # they waited for that batch
+            models = [_draw_model(lane, params.weights) for _ in range(size)]
+            calls = [lane.ask(prompt, role="draft", model=model, after=latest) for model in models]
             latest = await lane.gather(calls, each=_cast_from(start, ballot))
         for draft in latest:
             drafts.append(draft)
             blocs = await form_blocs(drafts, lane.equal)
             factor = _find_factor(blocs, params)
+            lane.chart("Bayes factor", factor, seen=len(drafts), threshold=params.certainty)
             if (leader := find_leader(blocs)) and factor >= params.certainty:
                 votes = sum(len(bloc.drafts) for bloc in blocs)
                 note = f"{len(leader.drafts)} of {votes} votes, Bayes factor {factor:,.1f}"
@@ -105,6 +123,13 @@ async def best_of_infinity(problem: Problem, lane: LiveLane, params: Params) -> 
                 return Answer.from_reply(leader.drafts[0], note)
         lane.note(f"After {len(drafts)} drafts the Bayes factor is {factor:,.1f}.")
     return ballot.winner()
+
+
+def _draw_model(lane: LiveLane, weights: Sequence[int]) -> str:
+    """Draw the part that writes the next draft; one alone leaves chance as it is."""
+    names = list(PARTS)[: len(weights)]
+    point = lane.random.random() * sum(weights) if len(names) > 1 else 0
+    return next(name for name, reached in zip(names, accumulate(weights), strict=True) if point < reached)
 
 
 def _cast_from(start: int, ballot: Ballot) -> Callable[[int, Reply], Awaitable[None]]:

@@ -29,7 +29,7 @@ from pydantic import Field
 
 from workers.core.lane import LiveLane
 from workers.core.prompts import fill
-from workers.core.strategy import Example, StrategyParams, strategy
+from workers.core.strategy import Example, StrategyParams, grow, strategy
 from workers.core.values import Answer, Measure, Odds, Problem, Reply
 from workers.strategies._judging import VERIFY, attempt, quote, read_verdict, say_unread
 from workers.strategies._prompts import DRAFT, show_solution
@@ -124,6 +124,7 @@ def describe(params: Params) -> str:
     params=Params,
     example=EXAMPLE,
     describe=describe,
+    wider=grow("samples"),
     models={
         "small": "Answers first, and says how sure it is.",
         "large": "Answers what the small model is not sure of.",

@@ -1,5 +1,7 @@
 """The vote stops when it is certain enough, at the same draft whatever the size of a batch."""
 
+import random
+from collections.abc import Sequence
 from itertools import count
 from math import ceil
 from typing import Any
@@ -10,8 +12,9 @@ from hypothesis import strategies as st
 
 from tests.workers.strategies.playing import Played, play
 from workers.core.errors import StreamCut
-from workers.core.events import NoteTaken
+from workers.core.events import NoteTaken, StatisticTaken
 from workers.strategies import catalog
+from workers.strategies._ensemble import Leads, find_mix
 from workers.strategies._stopping import MOST, find_bayes_factor, find_doubt
 
 BOINF = catalog()["best_of_infinity"]
@@ -169,8 +172,97 @@ async def test_a_failed_draft_is_left_out():
     ("params", "words"),
     [
         ({}, "at most 16 drafts · by 4 · Bayes factor 10"),
+        ({"weights": (5, 2)}, "at most 16 drafts · by 4 · Bayes factor 10 · models 5 : 2"),
         ({"certainty": 1000, "smoothing": True}, "at most 16 drafts · by 4 · Bayes factor 1,000 · smoothing"),
     ],
 )
 def test_the_description_names_what_is_switched_on(params: dict[str, Any], words: str):
     assert BOINF.describe(BOINF.params(**params)) == words
+
+
+# --- several models ---------------------------------------------------------------------------------------------------
+
+GOLDEN: list[Leads] = [[(0.2, -0.4)], [(-0.2, 0.6)]]  # computed: by question, wrong answer and model
+QUESTIONS = st.lists(
+    st.lists(st.tuples(*[st.floats(-1, 1).map(lambda lead: round(lead, 2))] * 2), min_size=1, max_size=3),
+    min_size=1,
+    max_size=5,
+)
+
+
+def count_solved(questions: Sequence[Leads], weights: Sequence[float], margin: float = 0.0) -> int:
+    """Count the questions whose right answer is ahead of every wrong one by the margin."""
+    leads = [[sum(w * x for w, x in zip(weights, lead, strict=True)) for lead in leads] for leads in questions]
+    return sum(min(question) >= margin - 1e-6 for question in leads)
+
+
+def test_golden_weights_of_two_models():
+    mix = find_mix(GOLDEN, 2)
+
+    assert mix.weights == pytest.approx((5 / 7, 2 / 7), abs=1e-5)
+    assert mix.solved == 2
+    assert mix.margin == pytest.approx(1 / 35, abs=1e-5)
+
+
+def test_each_golden_model_alone_solves_one_question_and_every_mix_between_solves_two():
+    assert [count_solved(GOLDEN, weights) for weights in ((1, 0), (0, 1))] == [1, 1]
+    assert [count_solved(GOLDEN, (w, 1 - w)) for w in (0.66, 2 / 3, 0.7, 3 / 4, 0.76)] == [1, 2, 2, 2, 1]
+
+
+@given(questions=QUESTIONS)
+@settings(max_examples=15, deadline=None)
+def test_no_mix_on_a_grid_solves_more_or_by_more(questions: list[Any]):
+    mix = find_mix(questions, 2)
+
+    grid = [(step / 50, 1 - step / 50) for step in range(51)]
+    assert sum(mix.weights) == pytest.approx(1)
+    assert min(mix.weights) >= -1e-9
+    assert count_solved(questions, mix.weights, mix.margin) >= mix.solved
+    assert mix.solved >= max(count_solved(questions, weights, 1e-5) for weights in grid)
+    assert not any(count_solved(questions, weights, mix.margin + 1e-4) >= mix.solved > 0 for weights in grid)
+
+
+def test_a_copy_of_a_model_changes_only_who_has_its_weight():
+    mix = find_mix([[(a, b, b) for a, b in leads] for leads in GOLDEN], 3)
+
+    assert (mix.weights[0], mix.weights[1] + mix.weights[2]) == pytest.approx((5 / 7, 2 / 7), abs=1e-5)
+
+
+async def test_chance_says_which_model_writes_a_draft_by_its_weight():
+    models = {"first": "one", "second": "two"}
+    drafts = ["Hm."] * 256
+
+    played = await play(
+        BOINF, {"most_drafts": 256, "batch": 64, "weights": (5, 2)}, replies={"draft": drafts}, models=models
+    )
+
+    share = [request.model for request in played.model.asked].count("one") / 256
+    assert share == pytest.approx(5 / 7, abs=4 * (5 / 7 * 2 / 7 / 256) ** 0.5)
+    assert {request.model for request in played.model.asked} == {"one", "two"}
+    assert len({request.messages for request in played.model.asked}) == 1
+
+
+async def test_drafts_of_all_models_vote_together():
+    models = {"first": "one", "second": "two", "third": "three"}
+
+    played = await play(
+        BOINF, {"most_drafts": 8, "batch": 8, "weights": (1, 1, 1), "certainty": 100},
+        replies={"draft": ["\\boxed{a}"] * 8}, models=models,
+    )  # fmt: skip
+
+    assert len({request.model for request in played.model.asked}) > 1
+    assert result_of(played) == ("a", "5 of 5 votes, Bayes factor 204.2")
+
+
+async def test_one_weight_leaves_chance_alone():
+    one, other = await vote("abcd"), await vote("abcd", weights=(7,))
+
+    assert one.model.asked == other.model.asked
+    assert one.lane.random.random() == other.lane.random.random() == random.Random(0).random()
+
+
+async def test_the_factor_is_charted_after_every_draft_until_it_decides():
+    played = await vote("abaa", 2)
+
+    points = [(point.seen, round(point.value, 1), point.threshold) for point in played.all_of(StatisticTaken)]
+    assert points == [(1, 4.3, 10), (2, 1.7, 10), (3, 5.1, 10), (4, 12.1, 10)]
