@@ -1,0 +1,119 @@
+"""Ask a reasoning model to think less or more before it answers, within a number of tokens.
+
+Reasoning models are trained to think before they answer, and think longer than most problems are worth. How long they
+may think is the one setting they have: an effort that they know from their training, or a limit at which their thought
+is ended. Compare budgets on one problem, and see where more thinking stops to help.
+
+Procedure, `server`:
+1. Send the problem with the wishes `effort` and `thinking_tokens`; the server ends the thought at the limit.
+2. If it lets the model think on beyond that, or the thought takes all tokens there are, close the stream, write the end
+   of the thought, and let the model answer from there.
+Procedure, `client`, for any model and server that can go on from a begun answer:
+1. Let the model think after `<think>`, at most `thinking_tokens` tokens. With 0, it answers after an empty thought.
+2. If it has not ended its thought then, write that the time is up. Close the thought and let the model answer.
+
+Cost: 2 calls; 1 by server, if it keeps to the limit, and 1 without thinking. Depth: as many calls.
+Differs from the paper: there, models are trained to think; here, one that was not is asked to, with little to gain.
+What is wished is not always done: an effort works where the model's template knows it, and a strict server refuses a
+wish that it does not know. Some templates drop the thinking from a begun answer; then the model answers without it.
+Source: DeepSeek-AI 2025, arXiv:2501.12948.
+"""
+
+from typing import Literal
+
+from pydantic import Field
+
+from workers.core.answers import drop_thinking, extract_answer
+from workers.core.lane import LiveLane
+from workers.core.prompts import fill
+from workers.core.strategy import Example, StrategyParams, strategy
+from workers.core.values import Answer, Problem, Reply, Writing
+from workers.strategies._prompts import DRAFT
+from workers.strategies._thinking import THINK, Thought, conclude, read_thought, think
+
+CLOSING = 32
+"""Tokens that a server may write to end a thought."""
+
+
+class Params(StrategyParams):
+    """How long the model may think, and who sees to it."""
+
+    control: Literal["client", "server"] = Field(
+        "client",
+        title="Ended by",
+        description="Client: works with every model. Server: for reasoning models, on servers that know the wishes.",
+    )
+    thinking_tokens: int = Field(
+        1024, ge=0, le=131_072, title="Thinking tokens", description="Most tokens of thinking; 0 is none."
+    )
+    answer_tokens: int = Field(512, ge=16, le=131_072, title="Longest answer", description="Tokens after the thinking.")
+    effort: Literal["default", "low", "medium", "high"] = Field(
+        "default", title="Effort", description="By server: how hard the model is wished to think."
+    )
+
+
+EXAMPLE = Example(
+    question="What is 17 times 24?",
+    params={"thinking_tokens": 12},
+    replies={
+        "think": ("17 times 20 is 340. 17 times 4 is 68. Let me check that once more, just to be sure of it.",),
+        "draft": ("340 + 68 is \\boxed{408}.",),
+    },
+    answer="408",
+    calls=2,
+    depth=2,
+)
+
+
+def describe(params: Params) -> str:
+    """Return the parameters in a few words."""
+    words = [f"{params.thinking_tokens:,} tokens of thinking", f"ended by {params.control}"]
+    words += [f"effort {params.effort}"] * (params.control == "server" and params.effort != "default")
+    return " · ".join(words)
+
+
+@strategy(
+    title="Thinking Budget",
+    short="Thinking",
+    family="single",
+    source="arXiv:2501.12948",
+    params=Params,
+    example=EXAMPLE,
+    describe=describe,
+    needs=frozenset({"continuing"}),
+)
+async def thinking_budget(problem: Problem, lane: LiveLane, params: Params) -> Answer:
+    """Think within the limit, then answer."""
+    is_by_server, thought = params.control == "server", Thought("", (), is_cut=False)
+    prompt = fill(DRAFT if is_by_server else THINK, question=problem.question)
+    if is_by_server or params.thinking_tokens:
+        async with lane.round("Think"):
+            if is_by_server:
+                reply = await _ask_reasoner(lane, prompt, params)
+                if reply.solution:
+                    return Answer.from_reply(reply, _say_thinking(reply))
+            else:
+                reply = await think(lane, prompt, most_tokens=params.thinking_tokens)
+        thought = Thought(read_thought(reply), (reply,), is_cut=is_by_server or reply.is_truncated)
+        lane.offer(Answer(text=thought.text, answer=extract_answer(thought.text), note=f"{thought}, no answer yet"))
+    closing = "\nThe time is up: I answer now.\n</think>\n\n" if thought.is_cut else "</think>\n\n"
+    async with lane.round("Answer"):
+        return await conclude(lane, prompt, thought, closing=closing, most_tokens=params.answer_tokens)
+
+
+async def _ask_reasoner(lane: LiveLane, prompt: str, params: Params) -> Reply:
+    """Ask with the wishes; the reply has no solution if the thought went too far."""
+    limit = params.thinking_tokens
+
+    def is_too_long(writing: Writing) -> bool:
+        return writing.tokens > limit + CLOSING and not drop_thinking(writing.text).strip()
+
+    return await lane.ask(
+        prompt, role="draft", thinking_tokens=limit, effort=None if params.effort == "default" else params.effort,
+        max_tokens=limit + CLOSING + params.answer_tokens, until=is_too_long,
+    )  # fmt: skip
+
+
+def _say_thinking(reply: Reply) -> str:
+    tokens = reply.usage.reasoning_tokens
+    return f"{tokens:,} tokens of thinking" if tokens else "thought" if reply.has_thought else "no thinking"
