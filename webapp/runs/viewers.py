@@ -15,6 +15,8 @@ MOST_WAITING_BYTES = 1024 * 1024
 LONGEST_WAIT_SECONDS = 10.0
 """Of a frame that the network does not take."""
 HEARTBEAT_SECONDS = 15.0
+LOOK_EVERY_SECONDS = 1.0
+"""How exactly the two are kept: a timer for each frame, twice, was half of what a viewer costs."""
 
 Send = Callable[[Frame], Awaitable[None]]
 
@@ -61,9 +63,13 @@ class Viewer:
         self._waiting = deque[tuple[float, Frame]]()
         self._waiting_bytes = 0
         self._stirred = asyncio.Event()
-        self._sending: asyncio.Timeout | None = None
+        self._loop = asyncio.get_running_loop()
+        self._now = self._loop.time
+        self._deadline: float | None = None
+        """Of the frame that is being sent."""
+        self._sent_at = self._now()
+        self._patience = asyncio.timeout(None)
         self._is_live = self._is_over = self._is_slow = self._is_gone = False
-        self._now = asyncio.get_running_loop().time
 
     # What the tailer calls; none of it waits
 
@@ -73,8 +79,8 @@ class Viewer:
         if self._waiting_bytes > MOST_WAITING_BYTES:
             self._is_slow = True
             self._waiting.clear()
-            if self._sending is not None and not self._sending.expired():
-                self._sending.reschedule(self._now())
+            if self._deadline is not None:
+                self._give_up()
         else:
             self._waiting.append((self._now(), frame))
         self._stirred.set()
@@ -100,11 +106,33 @@ class Viewer:
 
     async def watch(self, send: Send) -> None:
         """Send until the run has ended or the viewer has gone. Raises SlowViewer, and what the engines raise."""
+        watchdog = asyncio.create_task(self._look_after())
         try:
-            while not self._is_gone and not await self._go_on(send):
-                pass
+            async with self._patience:
+                while not self._is_gone and not await self._go_on(send):
+                    pass
+        except TimeoutError:
+            if self._patience.expired():
+                raise SlowViewer from None
+            raise
         finally:
+            watchdog.cancel()
             self._source.leave(self)
+
+    async def _look_after(self) -> None:
+        """Give a viewer up that takes nothing; send a sign of life where nothing happens."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY_SECONDS)
+            now = self._now()
+            if self._deadline is not None:
+                if now > self._deadline:
+                    self._give_up()
+            elif self._is_live and not self._waiting and now > self._sent_at + HEARTBEAT_SECONDS:
+                self.push(HEARTBEAT)
+
+    def _give_up(self) -> None:
+        if not self._patience.expired():
+            self._patience.reschedule(self._now())
 
     async def _go_on(self, send: Send) -> bool:
         """Take one step; return whether it was the last."""
@@ -146,11 +174,7 @@ class Viewer:
         if self._is_over:
             return await self._send_end(send)
         self._stirred.clear()
-        try:
-            async with asyncio.timeout(HEARTBEAT_SECONDS):
-                await self._stirred.wait()
-        except TimeoutError:
-            await self._send(send, HEARTBEAT)
+        await self._stirred.wait()
         return False
 
     async def _send_end(self, send: Send) -> bool:
@@ -165,16 +189,12 @@ class Viewer:
         return True
 
     async def _send(self, send: Send, frame: Frame, queued: float | None = None) -> None:
-        deadline = (self._now() if queued is None else queued) + LONGEST_WAIT_SECONDS
+        self._deadline = (self._now() if queued is None else queued) + LONGEST_WAIT_SECONDS
         try:
-            async with asyncio.timeout_at(deadline) as self._sending:
-                await send(frame)
-        except TimeoutError:
-            raise SlowViewer from None
+            await send(frame)
         except OSError:  # the connection broke
             self.hang_up()
-        finally:
-            self._sending = None
+        self._deadline, self._sent_at = None, self._now()
         if frame.position is not None and self.position is not None:
             self.position = frame.position
         metrics.FRAMES.inc()
