@@ -101,10 +101,19 @@ def run_lanes(*, run_id: str, lane_ids: list[int], **_: Any) -> None:
 
 @app.task(name="workers.tasks.run_alone")
 def run_alone(*, run_id: str, lane_ids: list[int], **_: Any) -> None:
-    """Let each of the lanes run in a process of its own: workers died while they ran it."""
-    for lane_id in lane_ids:
-        with metrics.running_task(), _places_alone:
-            _watch_alone(run_id, lane_id)
+    """Let each of the lanes run in a process of its own: workers died while they ran it.
+
+    Returns at once if there are enough such processes: a lane that waits here would keep a thread from all others. It
+    waits in the database, and the sweep asks again.
+    """
+    if not _places_alone.acquire(blocking=False):
+        return
+    try:
+        for lane_id in lane_ids:
+            with metrics.running_task():
+                _watch_alone(run_id, lane_id)
+    finally:
+        _places_alone.release()
 
 
 def _watch_alone(run_id: str, lane_id: int) -> None:

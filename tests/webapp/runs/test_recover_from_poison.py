@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.db import connection
+from django.db.models import Min
 from django.utils import timezone
 
 from tests.fixtures_model_server import ModelServer
@@ -17,6 +18,7 @@ from tests.model_server import Rule
 from tests.webapp.runs.playing import make_run
 from webapp.local import site
 from webapp.local.parts import Process, wait_ready
+from webapp.runs.launching import SUSPECT_DEATHS, ask_for_work
 from webapp.runs.models import Lane, Recipe, Status
 from webapp.runs.recording import redis_now
 
@@ -126,3 +128,26 @@ def test_a_lane_that_kills_its_worker_three_times_is_ended_alone(
     innocent = Lane.objects.exclude(pk=culprit.pk)
     assert set(innocent.values_list("status", "ruling")) == {(Status.FINISHED, "right")}
     assert (shared.status, other.status) == (Status.FINISHED, Status.FINISHED)
+
+
+def test_suspects_that_wait_for_their_turn_keep_nobody_else_waiting(
+    request: pytest.FixtureRequest, model_server: ModelServer
+) -> None:
+    model_server.script(Rule(replies=("So " * 100 + r"it is \boxed{42}.",), tokens_per_second=20))
+    suspects = make_run(*["direct"] * 4)
+    suspects.lanes.update(deaths=SUSPECT_DEATHS)
+    redis_now().delete("runs")  # hints that other tests left, and those of before
+    ask_for_work(run=suspects)
+    other = make_run("direct")
+
+    request.getfixturevalue("fleet")  # a worker with four threads, two of them for suspects
+    deadline = time.monotonic() + 150
+    while not (suspects.has_ended and other.has_ended):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+        suspects.refresh_from_db()
+        other.refresh_from_db()
+
+    assert set(suspects.lanes.values_list("status", "ruling")) == {(Status.FINISHED, "right")}
+    first_end = suspects.lanes.aggregate(first=Min("ended_at"))["first"]
+    assert other.lanes.get().started_at < first_end
