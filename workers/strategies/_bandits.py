@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from math import log, sqrt
 from statistics import fmean
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import betaincinv, ndtri, stdtrit
@@ -76,7 +76,7 @@ class Gaussian(NamedTuple):
         return self.mean + sqrt(self.variance / self.weight) * float(stdtrit(self.freedom, chance))
 
 
-Belief = TypeVar("Belief", Beta, Gaussian)
+Belief = Beta | Gaussian
 
 
 def learn_all(prior: Belief, scores: Sequence[float]) -> Belief:

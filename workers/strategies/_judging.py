@@ -6,7 +6,7 @@ line, `Verdict: …`; what cannot be read there is unknown, which is neither 0 n
 """
 
 import re
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from statistics import fmean
 from typing import Any, NamedTuple
 
@@ -70,6 +70,8 @@ class Verdicts(NamedTuple):
     values: dict[str, list[float]]
     """By the case's name, from 0 to 1; one without a readable verdict is left out."""
     judges: list[Reply]
+    said: Mapping[str, Sequence[Reply]] = {}
+    """By the case's name: its judges that were heard, readable or not."""
 
     @property
     def scores(self) -> dict[str, float]:
@@ -100,28 +102,32 @@ class Comparison(NamedTuple):
 
 
 async def ask_for_verdicts(  # noqa: PLR0913  # keywords only
-    lane: LiveLane, template: str, *, question: str, drafts: Sequence[Reply], times: int, most: int
+    lane: LiveLane, template: str, *, question: str, drafts: Sequence[Reply], times: int, most: int, model: str = ""
 ) -> Verdicts:
-    """Let each draft be judged `times` times, all at once; verdicts stand by the draft's key, and on its card."""
+    """Let each draft be judged `times` times, all at once; verdicts stand by the draft's key, and on its card.
+
+    `model` is the part of the strategy that judges.
+    """
     cases = [
         Case(draft.key, draft, fill(template, question=question, solution=quote(lane, [show_solution(draft)])))
         for draft in drafts
     ]
-    return await judge_cases(lane, cases, times=times, most=most, is_shown=True)
+    return await judge_cases(lane, cases, times=times, most=most, is_shown=True, model=model)
 
 
-async def judge_cases(
-    lane: LiveLane, cases: Sequence[Case], *, times: int, most: int, is_shown: bool = False
+async def judge_cases(  # noqa: PLR0913  # keywords only
+    lane: LiveLane, cases: Sequence[Case], *, times: int, most: int, is_shown: bool = False, model: str = ""
 ) -> Verdicts:
     """Let each case be judged `times` times, all at once; in the prompt, verdicts go from 0 to `most`.
 
-    What is judged once is judged at temperature 0. A judge that fails gives no verdict.
+    What is judged once is judged at temperature 0. A judge that fails gives no verdict. `model` is the part of the
+    strategy that judges.
     """
     temperature = 0 if times == 1 else None
     calls = [
         _judge(
             lane,
-            lane.ask(case.prompt, role="judge", after=case.draft, temperature=temperature),
+            lane.ask(case.prompt, role="judge", after=case.draft, temperature=temperature, model=model),
             case.draft if is_shown else None,
             most,
         )
@@ -130,11 +136,14 @@ async def judge_cases(
     ]
     heard = await lane.gather(calls)
     say_unread(lane, sum(value is None for _, value in heard), len(heard))
-    values: dict[str, list[float]] = {}
-    for place, (_, value) in enumerate(heard):
+    values, said = dict[str, list[float]](), dict[str, list[Reply]]()
+    for place, (judge, value) in enumerate(heard):
+        name = cases[place // times].name
+        if judge is not None:
+            said.setdefault(name, []).append(judge)
         if value is not None:
-            values.setdefault(cases[place // times].name, []).append(value)
-    return Verdicts(values, [judge for judge, _ in heard if judge])
+            values.setdefault(name, []).append(value)
+    return Verdicts(values, [judge for judge, _ in heard if judge], said)
 
 
 async def compare(  # noqa: PLR0913  # keywords only

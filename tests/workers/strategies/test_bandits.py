@@ -67,7 +67,7 @@ def test_the_gaussian_is_the_one_that_learns_all_scores_at_once(scores: list[flo
 
 
 def test_a_mean_drawn_at_once_is_distributed_as_a_variance_and_then_a_mean():
-    belief, generator = learn_all(Gaussian(), [0.2, 0.9, 0.7]), np.random.default_rng(0)
+    belief, generator = Gaussian().learn(0.2).learn(0.9).learn(0.7), np.random.default_rng(0)
     variances = stats.invgamma.rvs(
         belief.freedom / 2, scale=belief.freedom * belief.variance / 2, size=20_000, random_state=generator
     )

@@ -28,6 +28,8 @@ SSS = catalog()["sample_scrutinize"]
 TOURNAMENT = catalog()["tournament"]
 GRM = catalog()["generative_reward"]
 PROCESS = catalog()["process_evaluation"]
+AB_MCTS = catalog()["ab_mcts"]
+FORMS = ["gaussian", "beta", "mixed"]
 MIX = catalog()["prompting_mix"]
 EVOLUTION = catalog()["mind_evolution"]
 CASCADE = catalog()["cascade"]
@@ -53,6 +55,7 @@ def calls_of(played: Played) -> list[tuple[str, str, tuple[str, ...], int, int]]
         pytest.param(TOURNAMENT, {"drafts": 1}, id="a tournament of one"),
         pytest.param(GRM, {"drafts": 1}, id="one evaluated draft"),
         pytest.param(PROCESS, {"drafts": 1}, id="one draft, no process"),
+        pytest.param(AB_MCTS, {"nodes": 1}, id="a tree of one answer"),
         pytest.param(MIX, {"styles": 1, "votes": 1}, id="one vote in one style"),
         pytest.param(CASCADE, {"samples": 1}, id="a draft that agrees with itself"),
     ],
@@ -145,6 +148,16 @@ async def test_weighted_best_of_n_is_weighted_voting():
     assert one.answer is not None
     assert other.answer is not None
     assert other.answer.text == one.answer.text
+
+
+@pytest.mark.parametrize("drafts", [2, 5, 9])
+async def test_a_tree_of_one_batch_is_best_of_n(drafts: int):
+    one = await play(BON, {"drafts": drafts, "judges": 2})
+    other = await play(AB_MCTS, {"nodes": drafts, "batch": drafts, "judges": 2})
+
+    assert [call[:4] for call in calls_of(other)] == [call[:4] for call in calls_of(one)]  # in one round, not two
+    assert other.model.asked == one.model.asked
+    assert other.answer == one.answer
 
 
 @pytest.mark.parametrize("drafts", [2, 5, 9])
@@ -375,3 +388,11 @@ async def test_a_cascade_costs_the_small_models_calls_and_one_more(samples: int)
     assert (agreement.calls, agreement.depth) == (samples + 1, 2)
     assert (verdict.calls, verdict.depth) == (1 + samples, 2)
     assert (passed_on.calls, passed_on.depth) == (2, 2)
+
+
+@given(nodes=st.integers(2, 12), batch=st.integers(1, 6), judges=st.integers(1, 3), form=st.sampled_from(FORMS))
+@settings(max_examples=15)
+async def test_ab_mcts_costs_its_answers_and_their_judges(nodes: int, batch: int, judges: int, form: str):
+    cost = await estimate(AB_MCTS, nodes=nodes, batch=batch, judges=judges, form=form)
+
+    assert (cost.calls, cost.depth) == (nodes + nodes * judges, 2 * ceil(nodes / batch))
