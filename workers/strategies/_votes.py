@@ -4,11 +4,14 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from math import fsum
 from statistics import fmean
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from workers.core.events import Tally
 from workers.core.lane import Equal, LiveLane
 from workers.core.values import Answer, Reply
+
+Selector = Literal["naive", "weighted", "majority"]
+"""What chooses among judged drafts: the highest score, the sums of scores by answer, the votes."""
 
 
 class Bloc(NamedTuple):
@@ -130,3 +133,19 @@ async def hold_vote(lane: LiveLane, prompt: str, *, drafts: int) -> Ballot:
     async with lane.round("Drafts"):
         await lane.ask_many(prompt, times=drafts, role="draft", each=ballot.cast)
     return ballot
+
+
+def choose(ballot: Ballot, scores: Mapping[str, float], selector: Selector) -> Answer:
+    """Return the draft of the highest score, or the best draft of the answer that has the most scores or votes.
+
+    `scores` are by call, as far as they are known; where none is, the votes decide.
+    """
+    best = find_best(ballot.voters, scores)
+    chosen = find_heaviest(ballot.blocs, scores if selector == "weighted" else {})
+    if best is None or chosen is None:
+        return ballot.winner()
+    if selector == "naive":
+        return Answer.from_reply(best, f"score {scores[best.key]:.2f}, best of {len(ballot.voters)}")
+    drafts = chosen.bloc.drafts
+    unit = "votes" if selector == "majority" else "the scores"
+    return Answer.from_reply(find_best(drafts, scores) or drafts[0], f"{chosen.share:.0%} of {unit}")

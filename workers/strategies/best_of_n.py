@@ -20,9 +20,6 @@ Source: Cobbe et al. 2021, arXiv:2110.14168, best-of-N with a verifier; the weig
 arXiv:2206.02336.
 """
 
-from collections.abc import Mapping
-from typing import Literal
-
 from pydantic import Field
 
 from workers.core.lane import LiveLane
@@ -31,9 +28,7 @@ from workers.core.strategy import Example, StrategyParams, grow, strategy
 from workers.core.values import Answer, Problem
 from workers.strategies._judging import SCORE, ask_for_verdicts
 from workers.strategies._prompts import DRAFT
-from workers.strategies._votes import Ballot, find_best, find_heaviest, hold_vote
-
-Selector = Literal["naive", "weighted", "majority"]
+from workers.strategies._votes import Selector, choose, hold_vote
 
 
 class Params(StrategyParams):
@@ -90,16 +85,4 @@ async def best_of_n(problem: Problem, lane: LiveLane, params: Params) -> Answer:
         verdicts = await ask_for_verdicts(
             lane, SCORE, question=problem.question, drafts=ballot.voters, times=params.judges, most=10
         )
-    return _choose(ballot, verdicts.scores, params.selector)
-
-
-def _choose(ballot: Ballot, scores: Mapping[str, float], selector: Selector) -> Answer:
-    best = find_best(ballot.voters, scores)
-    chosen = find_heaviest(ballot.blocs, scores if selector == "weighted" else {})
-    if best is None or chosen is None:
-        return ballot.winner()
-    if selector == "naive":
-        return Answer.from_reply(best, f"score {scores[best.key]:.2f}, best of {len(ballot.voters)}")
-    drafts = chosen.bloc.drafts
-    unit = "votes" if selector == "majority" else "the scores"
-    return Answer.from_reply(find_best(drafts, scores) or drafts[0], f"{chosen.share:.0%} of {unit}")
+    return choose(ballot, verdicts.scores, params.selector)
