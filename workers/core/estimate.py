@@ -15,6 +15,8 @@ from workers.core.odds import invent_odds
 from workers.core.strategy import Strategy
 from workers.core.values import Problem, Sampling, Usage
 
+BLANK_LINE = "\n\n"
+
 
 class Estimate(NamedTuple):
     """The cost of one lane if every call writes `tokens_per_call` tokens."""
@@ -42,18 +44,27 @@ class SilentModel:
         if self._most_calls is not None and self._calls > self._most_calls:
             raise BudgetSpent(f"The estimate ends after {self._most_calls} calls.")
         written = 1 if request.scored else min(self._tokens or request.max_tokens, request.max_tokens)
-        prompt = estimate_prompt(request)
-        usage = Usage(prompt_tokens=prompt, completion_tokens=written)
-        # Four bytes a token, so that prompts built from the text have their real size, in paragraphs that can be taken
-        # for steps or for the entries of a list, and are never the same twice. Seven answers in turn, so that no
-        # strategy stops early because one round says what the round before said; one verdict, so that judges never
-        # settle what a tie would have to.
-        entries = [f"{number}. {self._calls}.{number} ".ljust(28, "e") for number in range(1, written // 8 + 1)]
-        paragraphs = "".join(f"{entry}e.\n\n" for entry in entries)
-        text = f"{paragraphs[: 4 * (written - 5)]}\\boxed{{{1 + self._calls % 7}}}\nVerdict: 1"
-        text = "" if request.scored else text
+        if BLANK_LINE in request.stop:  # a step is taken for an eighth of a text
+            written = max(1, written // 8)
+        text = self._write(request, written)
+        usage = Usage(prompt_tokens=estimate_prompt(request), completion_tokens=written)
         odds = () if request.top_logprobs is None else invent_odds(request.scored or text)
         yield Chunk(text=text, finish_reason="stop", usage=usage, odds=odds)
+
+    def _write(self, request: Request, tokens: int) -> str:
+        """Return a text of four bytes a token, so that prompts built from it have their real size.
+
+        It stands in paragraphs that can be taken for steps or for the entries of a list, and are never the same twice.
+        Seven answers in turn, so that no strategy stops early because one round says what the round before said; one
+        verdict, so that judges never settle what a tie would have to. A step is one paragraph and never the last.
+        """
+        if request.scored:
+            return ""
+        if BLANK_LINE in request.stop:
+            return f"{self._calls} ".ljust(4 * tokens, "e")
+        entries = [f"{number}. {self._calls}.{number} ".ljust(28, "e") for number in range(1, tokens // 8 + 1)]
+        paragraphs = "".join(f"{entry}e.{BLANK_LINE}" for entry in entries)
+        return f"{paragraphs[: 4 * (tokens - 5)]}\\boxed{{{1 + self._calls % 7}}}\nVerdict: 1"
 
     async def count_tokens(self, text: str) -> int:
         """Return the estimate."""

@@ -7,7 +7,7 @@ pure but `show`, which tells the reader.
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from itertools import accumulate
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from workers.core.answers import extract_answer
 from workers.core.lane import LiveLane
@@ -16,6 +16,7 @@ from workers.core.values import Reply
 
 LONGEST_TITLE = 80
 """In characters."""
+Member = TypeVar("Member")
 
 
 class Node(NamedTuple):
@@ -34,6 +35,10 @@ class Node(NamedTuple):
     """The parent's name."""
     is_complete: bool = False
     """True when there is nothing to add."""
+    judges: tuple[Reply, ...] = ()
+    """Who scored the last step alone."""
+    group: str = ""
+    """The part of the tree that does not compete with the others, e.g. `tree-2`."""
 
     @property
     def level(self) -> int:
@@ -64,7 +69,9 @@ ROOT = Node()
 def grow(parent: Node, step: str, call: Reply, *, name: str, is_complete: bool = False) -> Node:
     """Return the node that one more step leads to; an empty step leads to a complete node with the same text."""
     steps = (*parent.steps, step) if step else parent.steps
-    return Node(name, steps, parent.scores, parent.value, call, parent.name, is_complete or not step)
+    return Node(
+        name, steps, parent.scores, parent.value, call, parent.name, is_complete or not step, group=parent.group
+    )  # fmt: skip
 
 
 def weigh(node: Node, score: float, reduce: Callable[[Sequence[float]], float]) -> Node:
@@ -99,13 +106,13 @@ def draw_by_value(nodes: Sequence[Node], chances: Sequence[float]) -> list[Node]
     return keep_best([nodes[place] for place in sorted(drawn)], len(chances))
 
 
-def fill_up(nodes: Sequence[Node], count: int) -> list[Node]:
-    """Return the nodes again and again, in turn, until there are `count`.
+def fill_up(members: Sequence[Member], count: int) -> list[Member]:
+    """Return the members again and again, in turn, until there are `count`.
 
-    >>> [node.name for node in fill_up([Node("a"), Node("b")], 5)]
+    >>> fill_up("ab", 5)
     ['a', 'b', 'a', 'b', 'a']
     """
-    return [nodes[place % len(nodes)] for place in range(count)]
+    return [members[place % len(members)] for place in range(count)]
 
 
 def show(lane: LiveLane, nodes: Sequence[Node], *, state: NodeState) -> None:
@@ -113,8 +120,9 @@ def show(lane: LiveLane, nodes: Sequence[Node], *, state: NodeState) -> None:
     for node in nodes:
         if node.call is not None:
             lane.place(
-                node.name, under=[node.under] if node.under else [], calls=node.writers, title=_title(node),
-                value=node.value if node.scores else None, state=state, level=node.level,
+                node.name, under=[node.under] if node.under else [], calls=(*node.writers, *node.judges),
+                title=_title(node), value=node.value if node.scores else None, state=state, group=node.group,
+                level=node.level,
             )  # fmt: skip
 
 
