@@ -65,6 +65,31 @@ async def search_beams(lane: LiveLane, search: Search, ballot: Ballot, *, kept: 
     return scores
 
 
+async def grow_trees(lane: LiveLane, search: Search, ballot: Ballot, *, trees: int, width: int) -> dict[str, float]:
+    """Grow trees that do not compete, each by the best of `width` next steps, until that one completes its solution.
+
+    All children of each tree's last step are cast into the ballot; returns their scores by call.
+    """
+    scores = dict[str, float]()
+    starts = [Start(ROOT._replace(group=f"tree-{number}")) for number in range(1, trees + 1)]
+    for level in range(1, search.steps + 1):
+        async with lane.round(f"Step {level}"):
+            nodes = await _extend(lane, search, [start for start in starts for _ in range(width)], level)
+            starts = []
+            for group in dict.fromkeys(node.group for node in nodes):
+                children = [node for node in nodes if node.group == group]
+                best = keep_best(children, 1)[0]
+                if best.is_complete:
+                    scores |= await _cast(lane, ballot, children)
+                else:
+                    _sort_out(lane, children, [best])
+                    starts.append(Start(best, [judge for node in children for judge in node.judges]))
+            _offer(lane, ballot, [start.node for start in starts])
+        if not starts:
+            break
+    return scores
+
+
 async def _extend(lane: LiveLane, search: Search, starts: Sequence[Start], level: int) -> list[Node]:
     """Write one more step for each, all at once, and let judges score it; a step that fails is left out."""
     calls = [_write(lane, search, start, name=f"{level}-{place}") for place, start in enumerate(starts, 1)]
@@ -72,7 +97,7 @@ async def _extend(lane: LiveLane, search: Search, starts: Sequence[Start], level
     show(lane, nodes, state="open")
     read = [node.draft for node in await _look_ahead(lane, search, nodes)]
     heard = await ask_for_verdicts(
-        lane, BEGUN, question=search.question, drafts=read, times=search.judges, most=10
+        lane, BEGUN, question=search.question, drafts=read, times=search.judges, most=10, model="judge"
     )  # fmt: skip
     scores, reduce = heard.scores, REDUCTIONS[search.reduce]
     unknown = fmean(scores.values()) if scores else 0.5

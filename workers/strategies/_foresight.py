@@ -53,7 +53,7 @@ async def value_alone(lane: LiveLane, template: str, question: str, nodes: Seque
         Case(node.name, node.draft, fill(template, question=question, solution=quote(lane, [node.text])))
         for node in nodes
     ]
-    heard = await judge_cases(lane, cases, times=times, most=2)
+    heard = await judge_cases(lane, cases, times=times, most=2, model="judge")
     means = {name: fmean(LABELS[verdict] for verdict in verdicts) for name, verdicts in heard.values.items()}
     unknown = fmean(means.values()) if means else 0.0
     hopeless = {name for name, verdicts in heard.values.items() if 0 in verdicts}
@@ -71,7 +71,8 @@ async def vote_together(lane: LiveLane, template: str, question: str, nodes: Seq
     after = tuple({call.key: call for node in nodes for call in node.writers}.values())
     shown = [quote(lane, [nodes[place].text for place in order], "beginning") for order in orders]
     prompts = [fill(template, question=question, solutions=solutions) for solutions in shown]
-    judges = await lane.gather([attempt(lane.ask(prompt, role="judge", after=after)) for prompt in prompts])
+    calls = [attempt(lane.ask(prompt, role="judge", after=after, model="judge")) for prompt in prompts]
+    judges = await lane.gather(calls)
     votes = Counter[str]()
     for order, judge in zip(orders, judges, strict=True):
         number = read_verdict(judge, most=len(nodes)) if judge else None

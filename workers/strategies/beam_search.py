@@ -17,8 +17,8 @@ Procedure:
 
 Cost: with n = kept * width, at most steps * (n + n * judges) calls, and steps * n * ahead more. Depth: at most
 steps * (2 + ahead) calls.
-Differs from the paper: no reward model is trained; the writing model is asked to judge, at temperature 0 unless there
-are several judges. A verdict that cannot be read counts as the mean of its level. Steps after the first are begun with
+Differs from the paper: no reward model is trained; a model is asked to judge, at temperature 0 unless there are
+several judges. A verdict that cannot be read counts as the mean of its level. Steps after the first are begun with
 their number, because many chat templates do not keep a blank line at the end. A text that ends by itself without a box
 is gone on from, because not all servers tell that from the end of a step. Too few complete solutions are not counted
 twice. Of equal beams the earlier goes on, where the code keeps the later.
@@ -28,7 +28,7 @@ Source: Snell et al. 2024, arXiv:2408.03314; details are those of Hugging Face's
 from pydantic import Field
 
 from workers.core.lane import LiveLane
-from workers.core.strategy import Example, StrategyParams, strategy
+from workers.core.strategy import Example, StrategyParams, grow, strategy
 from workers.core.values import Answer, Problem
 from workers.strategies._beams import Search, search_beams
 from workers.strategies._steps import BEGUN as BEGUN
@@ -93,6 +93,9 @@ def describe(params: Params) -> str:
     example=EXAMPLE,
     describe=describe,
     needs=frozenset({"continuing"}),
+    models={"judge": "Judges steps"},
+    wider=lambda size: {"kept": size},
+    deeper=grow("steps"),
 )
 async def beam_search(problem: Problem, lane: LiveLane, params: Params) -> Answer:
     """Grow beams together, then choose among the complete ones."""

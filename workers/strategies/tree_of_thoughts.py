@@ -35,6 +35,7 @@ from pydantic import Field
 from workers.core.lane import LiveLane
 from workers.core.prompts import fill
 from workers.core.strategy import Example, StrategyParams, strategy
+from workers.core.strategy import grow as grow_by
 from workers.core.values import Answer, Problem, Reply
 from workers.strategies._foresight import VALUE, VOTE, value_alone, vote_together
 from workers.strategies._steps import REDUCTIONS, first_step, has_box, read_entries
@@ -142,6 +143,9 @@ def describe(params: Params) -> str:
     params=Params,
     example=EXAMPLE,
     describe=describe,
+    models={"judge": "Evaluates states"},
+    wider=grow_by("thoughts"),
+    deeper=grow_by("depth"),
 )
 async def tree_of_thoughts(problem: Problem, lane: LiveLane, params: Params) -> Answer:
     """Search for the best state, then write the solution from it."""
