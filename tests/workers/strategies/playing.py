@@ -44,14 +44,21 @@ class Endless(Sequence[str]):
 class AnyReplies(dict[str, Sequence[str]]):
     """A script that has something to say in every role: `draft-3` says `draft3 … \\boxed{…}`; judges give verdicts.
 
-    A step says something, but no final answer.
+    A step says something, but no final answer; a parent hands out two tasks at first.
     """
 
     def get(self, counter: str, default: Any = None) -> Sequence[str]:
         role = counter.rpartition(".")[2]
         end = "." if role in STEPPING_ROLES else " and ends in \\boxed{{{0}}}."
         verdict = "\nVerdict: {0}" if role in JUDGING_ROLES else ""
-        return Endless(lambda number: f"{role}{number} names [{number}, 1]" + (end + verdict).format(number % 3))
+        tasks = '<spawn>["One task.", "Another."]</spawn>' if role == "parent" else ""
+        return Endless(
+            lambda number: (
+                tasks
+                if tasks and number == 1
+                else f"{role}{number} names [{number}, 1]" + (end + verdict).format(number % 3)
+            )
+        )
 
 
 class ThinkingModel:

@@ -33,6 +33,7 @@ FORMS = ["gaussian", "beta", "mixed"]
 MIX = catalog()["prompting_mix"]
 EVOLUTION = catalog()["mind_evolution"]
 CASCADE = catalog()["cascade"]
+APR = catalog()["adaptive_parallel_reasoning"]
 
 
 def calls_of(played: Played) -> list[tuple[str, str, tuple[str, ...], int, int]]:
@@ -58,6 +59,7 @@ def calls_of(played: Played) -> list[tuple[str, str, tuple[str, ...], int, int]]
         pytest.param(AB_MCTS, {"nodes": 1}, id="a tree of one answer"),
         pytest.param(MIX, {"styles": 1, "votes": 1}, id="one vote in one style"),
         pytest.param(CASCADE, {"samples": 1}, id="a draft that agrees with itself"),
+        pytest.param(APR, {"spawns": 0}, id="a parent that may not fork"),
     ],
 )
 async def test_the_smallest_case_is_direct(strategy: Any, params: dict[str, Any]):

@@ -194,7 +194,8 @@ async def test_a_question_full_of_dollars_goes_through_as_it_is(strategy: Strate
 
     played = await play(strategy, question=question)
 
-    assert all(question in prompt for prompt in played.prompts.values())
+    shown = [prompt for key, prompt in played.prompts.items() if not key.startswith("child-")]  # it knows its task only
+    assert all(question in prompt for prompt in shown)
 
 
 @every_strategy
