@@ -3,6 +3,7 @@
 import re
 from typing import NamedTuple
 
+_LABEL = re.compile(r"(?:^|(?<=[.]) )(Procedure|Cost|Depth|Differs from the paper|Reported|Source):\s", re.MULTILINE)
 _ITEM = re.compile(r"^(?:\d+\.|-)\s+", re.MULTILINE)
 
 
@@ -45,6 +46,6 @@ def read_pieces(text: str) -> list[Piece]:
 
 def _labelled(paragraph: str) -> list[tuple[str, str]]:
     """Split a paragraph where a line, or a sentence, begins with one of the labels."""
-    parts = re.split(r"(?:^|(?<=[.]) )(Procedure|Cost|Depth|Differs from the paper|Source):\s", paragraph, flags=re.M)
+    parts = _LABEL.split(paragraph)
     first = [("", parts[0])] if parts[0].strip() else []
     return first + list(zip(parts[1::2], parts[2::2], strict=True))

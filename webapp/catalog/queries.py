@@ -17,8 +17,11 @@ from workers import strategies
 from workers.core.capabilities import FEATURES, Feature
 from workers.core.estimate import Estimate, estimate_cost
 from workers.core.events import (
+    AnswerGiven,
     CallFinished,
     CallStarted,
+    LaneFinished,
+    LaneStarted,
     Ledger,
     NodePlaced,
     RoundOpened,
@@ -27,9 +30,11 @@ from workers.core.events import (
 )
 from workers.core.playing import Played, play_example, play_silently
 from workers.core.strategy import FAMILIES, Strategy
-from workers.core.values import Sampling
+from workers.core.values import Answer, Sampling
 
 MOST_CALLS = 256
+MOST_DRAWN = (40, 9)
+"""Calls and depth of the largest picture that can be read."""
 
 
 class CostRow(NamedTuple):
@@ -56,6 +61,10 @@ class Entry(NamedTuple):
     blocks: dict[str, list[Block]]
     """First word of a label to what the docstring says under it; unlabelled paragraphs stand under `about`."""
     diagram: Diagram
+    diagram_of: str
+    """What the picture shows, in words."""
+    play: dict[str, Any]
+    """The worked example as a lane's facts and events."""
     costs: list[CostRow]
     parameters: list[Parameter]
     rounds: list[ExampleRound]
@@ -78,7 +87,7 @@ class Entry(NamedTuple):
     @property
     def needs(self) -> list[tuple[Feature, str]]:
         """Return what the server must offer beyond chat."""
-        return [(need, FEATURES[need]) for need in sorted(self.strategy.needs)]
+        return _needs(self.strategy)
 
 
 class Summary(NamedTuple):
@@ -86,6 +95,11 @@ class Summary(NamedTuple):
 
     strategy: Strategy
     cost: Estimate
+
+    @property
+    def needs(self) -> list[tuple[Feature, str]]:
+        """Return what the server must offer beyond chat."""
+        return _needs(self.strategy)
 
 
 def strategies_by_family(search: str = "") -> list[tuple[str, list[Summary]]]:
@@ -99,6 +113,11 @@ def strategies_by_family(search: str = "") -> list[tuple[str, list[Summary]]]:
     return list(families.items())
 
 
+def count_strategies() -> int:
+    """Return how many strategies there are."""
+    return len(strategies.catalog())
+
+
 @cache
 def find_entry(slug: str) -> Entry | None:
     """Return the page of a strategy, or None if there is no such strategy."""
@@ -107,17 +126,40 @@ def find_entry(slug: str) -> Entry | None:
         return None
     shape = asyncio.run(play_silently(strategy, strategy.params(), random=_chance()))
     example = asyncio.run(play_example(strategy, random=_chance()))
+    is_drawn = shape.answer is not None and shape.ledger.calls <= MOST_DRAWN[0] and shape.ledger.depth <= MOST_DRAWN[1]
     return Entry(
         strategy=strategy,
         family=FAMILIES[strategy.family],
         blocks=_sections(strategy),
-        diagram=draw(shape),
+        diagram=draw(shape if is_drawn else example),
+        diagram_of="With default parameters" if is_drawn else "Of the worked example",
+        play=_play(strategy, example),
         costs=_costs(strategy),
         parameters=read_parameters(strategy.params),
         rounds=_example_rounds(example),
         ledger=example.ledger,
         widest=count_widest(shape),
     )
+
+
+def _play(strategy: Strategy, played: Played) -> dict[str, Any]:
+    """Return what the browser plays: the events of a whole lane with the id 1."""
+    params = strategy.params.model_validate(dict(strategy.example.params))
+    answer, end = played.answer or Answer(text="", answer=None), len(played.events)
+    told = (
+        LaneStarted(lane=1, at=0),
+        *played.events,
+        AnswerGiven(lane=1, at=end, is_partial=False, **answer.model_dump()),
+        LaneFinished(lane=1, at=end, ledger=played.ledger, seconds=0, stopped_by=""),
+    )
+    facts = {
+        "id": 1, "column": 0, "row": 0, "repeat": 0, "status": "queued", "strategy": strategy.slug,
+        "title": strategy.title, "short": strategy.short, "family": strategy.family,
+        "describe": strategy.describe(params), "params": params.model_dump(mode="json"),
+        "sampling": Sampling().model_dump(), "model": "scripted", "shows": what_lanes_show(strategy.slug)._asdict(),
+        "estimate": {"calls": played.ledger.calls},
+    }  # fmt: skip
+    return {"facts": facts, "events": [{**event.model_dump(mode="json"), "lane": 1} for event in told]}
 
 
 class Shown(NamedTuple):
@@ -134,6 +176,10 @@ def what_lanes_show(slug: str) -> Shown:
     played = async_to_sync(play_example)(strategies.catalog()[slug], random=_chance())
     names = [event.name for event in played.events if isinstance(event, StatisticTaken)]
     return Shown(any(isinstance(event, NodePlaced) for event in played.events), list(dict.fromkeys(names)))
+
+
+def _needs(strategy: Strategy) -> list[tuple[Feature, str]]:
+    return [(need, FEATURES[need]) for need in sorted(strategy.needs)]
 
 
 def _sections(strategy: Strategy) -> dict[str, list[Block]]:

@@ -11,7 +11,7 @@ from webapp.catalog import queries
 def strategies(request: HttpRequest) -> HttpResponse:
     """List the strategies by family; `q` narrows the list."""
     search = request.GET.get("q", "")[:200]
-    context = {"families": queries.strategies_by_family(search), "search": search}
+    context = {"families": queries.strategies_by_family(search), "search": search, "count": queries.count_strategies()}
     return render(request, "catalog/strategies.html", context)
 
 
@@ -21,5 +21,6 @@ def strategy(request: HttpRequest, slug: str) -> HttpResponse:
     entry = queries.find_entry(slug)
     if entry is None:
         raise Http404(f"There is no strategy '{slug}'.")
-    context = {"entry": entry, "families": queries.strategies_by_family(), "search": ""}
+    families, count = queries.strategies_by_family(), queries.count_strategies()
+    context = {"entry": entry, "families": families, "search": "", "count": count}
     return render(request, "catalog/strategy.html", context)

@@ -14,11 +14,12 @@ export function short(value) {
   return `${(value / 1_000_000).toFixed(1)}M`;
 }
 
-/** 0.8214 → "0.82", 12.34 → "12.3", 1234.5 → "1,235"; three digits, for values on no known scale @param {number} value */
+/** 0.8214 → "0.82", 12.34 → "12.3", 1234.5 → "1,235"; two or three digits, for values on no known scale @param {number} value */
 export function figure(value) {
   const size = Math.abs(value);
   if (size >= 100_000) return short(value);
-  return size >= 100 || Number.isInteger(value) ? full(value) : value.toFixed(size >= 10 ? 1 : size >= 0.1 || value === 0 ? 2 : 4);
+  if (size < 0.1) return String(Number(value.toPrecision(2)));
+  return size >= 100 || Number.isInteger(value) ? full(value) : value.toFixed(size >= 10 ? 1 : 2);
 }
 
 /** 107000 → "1:47" @param {number} ms */

@@ -14,7 +14,7 @@ import { figure, plural } from "../lib/format.js";
  */
 
 const HEIGHT = 168;
-const [GUTTER, TOP, NAMES] = [24, 12, 16];
+const [GUTTER, TOP, NAMES, FIGURE] = [24, 12, 16, 28];
 const [NARROW, WIDE, LOW, HIGH] = [8, 56, 16, 46];
 const SHAPES = /** @type {const} */ ({ open: "open", kept: "kept", pruned: "pruned", final: "final" });
 
@@ -35,7 +35,8 @@ export function layOutNodes(nodes, width, height = HEIGHT) {
   const top = TOP + (groups.length > 1 ? NAMES : 0);
   const pitch = clamp((width - GUTTER) / count, NARROW, WIDE);
   const row = clamp((height - top - 4) / levels.length, LOW, HIGH);
-  const left = GUTTER + Math.max(0, (width - GUTTER - count * pitch) / 2);
+  const hasFigures = pitch >= 46;
+  const left = (hasFigures ? GUTTER - FIGURE / 2 : GUTTER) + Math.max(0, (width - GUTTER - count * pitch) / 2);
   const y = (/** @type {number} */ level) => top + levels.indexOf(level) * row;
   return {
     spots: new Map(nodes.map((node) => [node.node, { node, x: left + ((columns.get(node.node) ?? 0) + 0.5) * pitch, y: y(node.level) }])),
@@ -44,7 +45,7 @@ export function layOutNodes(nodes, width, height = HEIGHT) {
     width: Math.max(width, left + count * pitch),
     height: Math.max(height, top + levels.length * row),
     radius: Math.min(7, pitch / 2 - 1.5, row / 2 - 3),
-    hasFigures: pitch >= 46,
+    hasFigures,
   };
 }
 
@@ -152,7 +153,8 @@ function drawNodes({ spots, levels, groups, width, height, radius, hasFigures },
   for (const { node, x, y } of spots.values()) {
     for (const parent of node.under.map((key) => spots.get(key))) {
       const look = node.state === "kept" || node.state === "final" ? "edge edge--kept" : "edge";
-      if (parent) root.append(svg("path", { class: look, d: `M${parent.x} ${parent.y}C${parent.x} ${(parent.y + y) / 2} ${x} ${(parent.y + y) / 2} ${x} ${y}` }));
+      const between = parent?.y === y ? y + 16 : ((parent?.y ?? 0) + y) / 2; // inside a level, below its nodes
+      if (parent) root.append(svg("path", { class: look, d: `M${parent.x} ${parent.y}C${parent.x} ${between} ${x} ${between} ${x} ${y}` }));
     }
   }
   for (const { node, x, y } of spots.values()) {

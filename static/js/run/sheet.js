@@ -17,7 +17,7 @@ import { newText } from "./text.js";
 const ENDED_BY = /** @type {Record<string, string>} */ ({ running: "–", failed: "fault", cancelled: "cancelled" });
 
 /**
- * @param {string} callsUrl where requests are fetched: `<callsUrl><lane>/<key>`
+ * @param {string} callsUrl where requests are fetched: `<callsUrl><lane>/<key>`; empty: nowhere
  * @param {(lane: number, key: string) => Opened | null} find
  * @param {(key: string | null) => void} opened told which call is open, null when none
  */
@@ -34,6 +34,7 @@ export function newSheet(callsUrl, find, opened) {
   /** @type {Tab} */
   let tab = "text";
   part("verdict").append(verdictGlyph, verdictText);
+  byId("tab-request").hidden = callsUrl === "";
 
   for (const button of tabs) button.addEventListener("click", () => setTab(/** @type {Tab} */ (button.dataset.tab)));
   root.querySelector("[role=tablist]")?.addEventListener("keydown", (event) => stepTab(/** @type {KeyboardEvent} */ (event)));
@@ -114,7 +115,8 @@ export function newSheet(callsUrl, find, opened) {
   function stepTab(event) {
     const move = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     if (!move) return;
-    const next = tabs[(tabs.findIndex((button) => button.dataset.tab === tab) + move + tabs.length) % tabs.length];
+    const open = tabs.filter((button) => !button.hidden);
+    const next = open[(open.findIndex((button) => button.dataset.tab === tab) + move + open.length) % open.length];
     setTab(/** @type {Tab} */ (next.dataset.tab));
     next.focus();
     event.preventDefault();

@@ -1,5 +1,6 @@
 """The pages about strategies, made from the strategy files alone."""
 
+import json
 import re
 
 import pytest
@@ -20,6 +21,18 @@ def test_every_strategy_has_a_page(client, slug):
     for name in strategy.prompts:
         assert f"<summary>{name.lower()}</summary>" in page
     assert f"<b>{strategy.example.answer}</b>" in page
+
+
+@pytest.mark.parametrize("slug", strategies.catalog())
+def test_a_page_holds_the_whole_play_of_its_example(client, slug):
+    page = client.get(f"/strategies/{slug}/").content.decode()
+
+    play = json.loads(re.findall(r'<script id="example-play" type="application/json">(.*?)</script>', page)[0])
+    kinds = [event["kind"] for event in play["events"]]
+    assert (kinds[0], kinds[-2:]) == ("lane_started", ["answer_given", "lane_finished"])
+    assert kinds.count("call_started") == strategies.catalog()[slug].example.calls
+    assert {event["lane"] for event in play["events"]} == {play["facts"]["id"]}
+    assert play["facts"]["shows"]["nodes"] == ("node_placed" in kinds)
 
 
 def test_an_unknown_strategy_is_not_found(client):

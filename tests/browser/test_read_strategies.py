@@ -1,0 +1,34 @@
+"""The pages of strategies in a real browser: their worked examples play as a run would show them."""
+
+import pytest
+from playwright.sync_api import expect
+
+from workers import strategies
+
+WITH_ANSWER = {slug: each.example.answer for slug, each in strategies.catalog().items() if each.example.answer}
+
+
+def test_a_worked_example_is_written_word_by_word_and_comes_to_its_answer(live_site, new_viewer):
+    page = new_viewer().page
+    page.goto(f"{live_site.address}strategies/parallel_distill_refine/")
+
+    page.get_by_role("button", name="Play").click()
+    expect(page.locator("#example-still")).to_be_hidden()
+    expect(page.locator("#example-stage [data-call][data-state=streaming]").first).to_be_visible()
+
+    expect(page.locator("#example-stage output")).to_have_text("408", timeout=60_000)
+    page.locator("#example-stage [data-call]").last.click()
+    expect(page.locator("#sheet")).to_be_visible()
+    expect(page.get_by_role("tab")).to_have_count(3)
+
+
+@pytest.mark.parametrize("slug", WITH_ANSWER)
+def test_every_worked_example_plays(slug, live_site, new_viewer):
+    page = new_viewer().page
+    page.emulate_media(reduced_motion="reduce")  # then all of it is there at once
+    page.goto(f"{live_site.address}strategies/{slug}/")
+
+    page.get_by_role("button", name="Play").click()
+
+    expect(page.locator("#example-stage output")).to_have_text(WITH_ANSWER[slug])
+    expect(page.locator("#example-stage [data-call]").first).to_be_visible()
