@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.workers.strategies.playing import Played, play
-from tests.workers.strategies.test_identities import SC, calls_of, estimate
+from tests.workers.strategies.test_costs import estimate
+from tests.workers.strategies.test_identities import SC, calls_of
 from workers.core.errors import StreamCut
 from workers.core.events import CallFinished, NoteTaken, StatisticTaken
 from workers.core.odds import Meter, invent_odds
