@@ -13,6 +13,8 @@ from workers.core.values import Problem, Sampling
 from workers.strategies import catalog
 
 QUESTION = "How many?"
+MODELS = {"large": "large"}
+"""The only part whose model is another one."""
 
 
 class Kind(NamedTuple):
@@ -27,7 +29,6 @@ class World(NamedTuple):
     """Where problems come from. Drafts are independent given the problem, so their errors are correlated."""
 
     name: str
-    words: str
     kinds: tuple[Kind, ...]
 
     def average(self, value: Callable[[tuple[float, ...]], float]) -> float:
@@ -65,7 +66,7 @@ async def _measure(slug: str, params: Mapping[str, Any], world: World, skill: Sk
         kind = random.Random(f"{trial}/kind").choices(world.kinds, weights=[kind.weight for kind in world.kinds])[0]
         model = Reasoner(kind.shares, skill, trial)
         lane = LiveLane(
-            LaneSettings(lane=1, model_name="", sampling=Sampling(), seed=number),
+            LaneSettings(lane=1, model_name="", sampling=Sampling(), seed=number, models=MODELS),
             model=model,
             emit=lambda event, prompt: None,
             clock=lambda: 0,

@@ -39,6 +39,20 @@ class Skill(NamedTuple):
     """A judge of several prefers a right one to a wrong one."""
     leaning: float = 3
     """Who reads several solutions follows a right one so many times as readily as a wrong one."""
+    step: float = 0.6
+    """A next step is sound, after steps that are."""
+
+
+def strengthen(shares: Sequence[float]) -> tuple[float, ...]:
+    """Return the shares of the large model: it makes half as many mistakes of each kind."""
+    wrong = [share / 2 for share in shares[1:]]
+    return (1 - sum(wrong), *wrong)
+
+
+def hurry(shares: Sequence[float]) -> tuple[float, ...]:
+    """Return the shares of drafts without steps: right less often, but their mistakes differ more."""
+    right = 0.8 * shares[0]
+    return (right, *[(1 - right) / (len(shares) - 1)] * (len(shares) - 1))
 
 
 class Reasoner:
@@ -52,6 +66,7 @@ class Reasoner:
         self._trial = trial
 
     async def stream(self, request: Request) -> AsyncGenerator[Chunk, None]:
+        self._is_large = request.model == "large"
         text = self._say(request, random.Random(f"{self._trial}/{request.key}"))
         size = await self.count_tokens(text)
         self.completion_tokens += size
@@ -73,10 +88,24 @@ class Reasoner:
     # --- solving ----------------------------------------------------------------------------------------------
 
     def draft(self, prompt: str, chance: random.Random) -> str:
-        silent = 1 - sum(self._shares)
-        answers = [*ANSWERS[: len(self._shares)], None]
-        answer = chance.choices(answers, weights=[*self._shares, max(0, silent)])[0]
+        return self._draft(strengthen(self._shares) if self._is_large else self._shares, chance)
+
+    def hurry(self, prompt: str, chance: random.Random) -> str:
+        return self._draft(hurry(self._shares), chance)
+
+    def _draft(self, shares: Sequence[float], chance: random.Random) -> str:
+        answers = [*ANSWERS[: len(shares)], None]
+        answer = chance.choices(answers, weights=[*shares, max(0, 1 - sum(shares))])[0]
         return _write_solution(answer, chance) if answer else "I am not sure."
+
+    def step(self, prompt: str, chance: random.Random) -> str:
+        is_sound = FAULTY not in prompt and chance.random() < self._skill.step
+        return f"{SOUND if is_sound else FAULTY} ({chance.random()})"
+
+    def finish(self, prompt: str, chance: random.Random) -> str:
+        """End sound steps rightly, or mend what is faulty."""
+        is_right = chance.random() < (self._skill.mend if FAULTY in prompt else self._skill.keep)
+        return _write_solution(ANSWERS[0] if is_right else self._change(ANSWERS[0], chance), chance)
 
     def rewrite(self, prompt: str, chance: random.Random) -> str:
         """Read solutions, follow one of them, and keep it right or mend it."""
@@ -125,6 +154,11 @@ class Reasoner:
     def score(self, prompt: str, chance: random.Random) -> str:
         return f"Verdict: {ACCEPTED if self._accepts(_BOX.findall(prompt)[-1], chance) else REJECTED}"
 
+    def foresee(self, prompt: str, chance: random.Random) -> str:
+        """Say whether steps lead to the right answer."""
+        rate = self._skill.fooled if FAULTY in prompt else self._skill.accept
+        return f"Verdict: {2 if chance.random() < rate else 0}"
+
     def label(self, prompt: str, chance: random.Random) -> str:
         return "Verdict: " + ", ".join(str(int(self._accepts(answer, chance))) for answer in _BOX.findall(prompt))
 
@@ -151,11 +185,15 @@ def _write_solution(answer: str, chance: random.Random) -> str:
     steps = [SOUND] * STEPS
     if answer != ANSWERS[0]:
         steps[chance.randrange(STEPS)] = FAULTY
-    return "\n\n".join(steps) + f" So \\boxed{{{answer}}}."
+    return "\n\n".join(steps) + f" So \\boxed{{{answer}}}. ({chance.random()})"  # no two texts are the same
 
 
 ACTS: Sequence[tuple[str, str, Callable[[Reasoner, str, random.Random], str]]] = [
     ("draft", "Solve the problem step by step.", Reasoner.draft),
+    ("draft", "Write nothing but the final answer", Reasoner.hurry),
+    ("step", "Write the next step of a solution, and nothing else", Reasoner.step),
+    ("draft", "Write the full solution, going on from these steps.", Reasoner.finish),
+    ("refine", "First be the critic", Reasoner.rewrite),
     ("refine", "Correct the errors that are really there.", Reasoner.rewrite_criticized),
     ("refine", "Check every step of your previous solution", Reasoner.rewrite),
     ("refine", "Write one solution that is better than each of these.", Reasoner.rewrite),
@@ -164,6 +202,7 @@ ACTS: Sequence[tuple[str, str, Callable[[Reasoner, str, random.Random], str]]] =
     ("select", "Write only their numbers, best first", Reasoner.select),
     ("critique", "List the errors and gaps", Reasoner.criticize),
     ("judge", "from 0 (certainly wrong) to 10 (certainly right)", Reasoner.score),
+    ("judge", "`Verdict: 2` if it surely leads to the right answer", Reasoner.foresee),
     ("judge", "Judge its last step alone", Reasoner.verify_step),
     ("judge", "`Verdict: 1` if the final answer is right", Reasoner.verify),
     ("judge", "`Verdict: A, B`", Reasoner.label),

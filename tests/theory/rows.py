@@ -3,27 +3,25 @@
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from tests.theory import expected, judged, stopping
+from tests.theory import expected, judged, searched, stopping
 from tests.theory.expected import Shares
 from tests.theory.measuring import Kind, World
-from tests.theory.reasoner import ACCEPTED, REJECTED, STEPS, Skill
+from tests.theory.reasoner import ACCEPTED, REJECTED, STEPS, Skill, hurry, strengthen
 from workers.strategies import catalog
 
 MIXED = World(
     "mixed",
-    "half of the problems are easy, on the other half a wrong answer is likelier than the right one",
     (Kind(0.5, (0.6, 0.25, 0.15)), Kind(0.5, (0.3, 0.45, 0.25))),
 )
 LIKELY = World(
     "likely",
-    "the right answer is the likeliest on all problems, by much on half of them",
     (Kind(0.5, (0.9, 0.06, 0.04)), Kind(0.5, (0.55, 0.25, 0.2))),
 )
-SILENT = World("silent", "one draft in five gives no answer", (Kind(1, (0.4, 0.3, 0.1)),))
-WORLDS = (MIXED, LIKELY, SILENT)
+SILENT = World("silent", (Kind(1, (0.4, 0.3, 0.1)),))
+STEPWISE = World("stepwise", (Kind(1, (0.6, 0.25, 0.15)),))
 
 SKILL = Skill()
-KEEP, MEND, ACCEPT, FOOLED, PREFER, LEANING = SKILL
+KEEP, MEND, ACCEPT, FOOLED, PREFER, LEANING, STEP = SKILL
 JUDGE = {"accept": ACCEPT, "fooled": FOOLED}
 REWRITE = {"keep": KEEP, "mend": MEND, "leaning": LEANING}
 
@@ -47,6 +45,10 @@ class Row(NamedTuple):
     expect: Callable[[Shares], float]
     world: World = MIXED
     saving: Saving | None = None
+
+    @property
+    def title(self) -> str:
+        return catalog()[self.strategy].title
 
     @property
     def setting(self) -> str:
@@ -137,6 +139,23 @@ def _infinity(batch: int, certainty: float, like: int) -> Row:
     )  # fmt: skip
 
 
+def _tree(thoughts: int, kept: int, depth: int) -> Row:
+    params = {"thoughts": thoughts, "kept": kept, "depth": depth}
+    value = searched.tree(STEP, thoughts, kept, depth, **JUDGE, keep=KEEP, mend=MEND)
+    return Row("tree_of_thoughts", params, lambda shares: value, STEPWISE)
+
+
+def _bred(spread: float) -> Row:
+    params = {
+        "generations": 2, "islands": 1, "conversations": 1, "turns": 2, "parents": 1, "fresh": 0, "spread": spread,
+    }  # fmt: skip
+    scores = (ACCEPTED / 10, REJECTED / 10)
+    return Row(
+        "mind_evolution", params,
+        lambda shares: searched.bred(shares[0], keep=KEEP, mend=MEND, **JUDGE, spread=spread, scores=scores),
+    )  # fmt: skip
+
+
 ROWS = (
     Row("direct", {}, lambda shares: shares[0]),
     Row("direct", {}, lambda shares: shares[0], SILENT),
@@ -160,6 +179,20 @@ ROWS = (
     _tournament("teams", 1), _tournament("groups", 3),
     _scrutinized(4, 2, 2), _scrutinized(6, 4, 3),
     _cautious(4, 2, 0.1, "log"), _cautious(4, 2, 0.3, "root"), _cautious(4, 2, 0.1, "log", all_agree=True),
+    _tree(3, 1, 3), _tree(2, 2, 2),
+    _bred(0.2),
+    Row(
+        "cascade", {"samples": 5, "share": 0.6},
+        lambda shares: searched.cascaded(shares, strengthen(shares)[0], 5, 3),
+    ),
+    Row(
+        "cascade", {"confidence": "yes_no", "samples": 3, "share": 0.6},
+        lambda shares: searched.asked_itself(shares[0], strengthen(shares)[0], 3, 2, **JUDGE),
+    ),
+    Row(
+        "prompting_mix", {"styles": 2, "pilot": 3, "votes": 8},
+        lambda shares: searched.mixed([shares, hurry(shares)], 3, 8),
+    ),
     Row(
         "generative_reward", {"drafts": 4, "evaluations": 2},
         lambda shares: judged.evaluated(shares, 4, 2, **JUDGE),

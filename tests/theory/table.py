@@ -1,7 +1,7 @@
 """Compare every row's theory with what is measured, and say what came out."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from statistics import NormalDist
 from typing import NamedTuple
@@ -10,7 +10,6 @@ from tests.theory.expected import vote
 from tests.theory.measuring import Measured, measure
 from tests.theory.rows import ROWS, SKILL, Row
 from webapp.board.statistics import Interval
-from workers.strategies import catalog
 
 DOUBT = 0.05
 """The probability that any row of a table disagrees by chance alone."""
@@ -59,10 +58,11 @@ def compare(row: Row, trials: int, rows: int = len(ROWS)) -> Compared:
     return Compared(row, row.theory, measured, measured.interval(z_of(rows)))
 
 
-def compare_all(trials: int) -> Iterator[Compared]:
-    """Play all rows, on all processors, and yield them in order."""
+def compare_all(rows: Sequence[Row], trials: int) -> Iterator[Compared]:
+    """Play rows of the table, on all processors, and yield them in order."""
+    places = [ROWS.index(row) for row in rows]
     with ProcessPoolExecutor(os.cpu_count()) as pool:
-        for row, found in zip(ROWS, pool.map(_compare_row, range(len(ROWS)), [trials] * len(ROWS)), strict=True):
+        for row, found in zip(rows, pool.map(_compare_row, places, [trials] * len(rows)), strict=True):
             yield Compared(row, *found)
 
 
@@ -79,10 +79,16 @@ def write_line(compared: Compared) -> str:
     """Return a row of the table."""
     row, theory, measured, interval = compared
     cells = (
-        catalog()[row.strategy].title, row.setting, f"{theory:.3f}", f"{measured.accuracy:.3f}",
+        row.title, row.setting, f"{theory:.3f}", f"{measured.accuracy:.3f}",
         f"{interval.low:.3f} to {interval.high:.3f}", f"{measured.trials:,}", _say_verdict(compared),
     )  # fmt: skip
     return f"| {' | '.join(cells)} |"
+
+
+def name_of(line: str) -> tuple[str, str]:
+    """Return which row a line of the table shows."""
+    _, title, setting, *_ = (cell.strip() for cell in line.split("|"))
+    return title, setting
 
 
 def _say_verdict(compared: Compared) -> str:
