@@ -122,6 +122,7 @@ async def recursive_self_aggregation(problem: Problem, lane: LiveLane, params: P
             role = "draft" if number == 1 else "refine"
             calls = [lane.ask(prompt, role=role, after=after) for prompt, after in zip(prompts, read, strict=True)]
             await lane.gather(calls, each=ballot.cast)
+        _show(lane, ballot.drafts, read, params, number)
         if number < params.rounds:
             read = _draw_sets(lane, ballot.drafts, params, number)
             prompts = [await _write_prompt(lane, problem.question, solutions, params) for solutions in read]
@@ -131,11 +132,27 @@ async def recursive_self_aggregation(problem: Problem, lane: LiveLane, params: P
     return Answer.from_reply(member, note="a random member")
 
 
+def _show(
+    lane: LiveLane, drafts: Mapping[int, Reply], read: Sequence[Sequence[Reply]], params: Params, number: int
+) -> None:
+    """Show the members of a population, each under what it has read."""
+    islands = _find_islands(params, number)
+    for place, draft in drafts.items():
+        group = f"Island {islands[place] + 1}" if params.islands > 1 else ""
+        under = [solution.key for solution in read[place]]
+        lane.place(draft.key, under=under, calls=[draft], title=draft.answer or "", group=group, level=number - 1)
+
+
+def _find_islands(params: Params, number: int) -> list[int]:
+    """Return the island of each place in a population."""
+    merges = (number - 1) * params.islands.bit_length() // params.rounds
+    size = params.population // (params.islands >> merges)
+    return [place // size for place in range(params.population)]
+
+
 def _draw_sets(lane: LiveLane, drafts: Mapping[int, Reply], params: Params, number: int) -> list[list[Reply]]:
     """Draw what each member of the next population reads: some of its own island, or of all if that has failed."""
-    merges = number * params.islands.bit_length() // params.rounds
-    size = params.population // (params.islands >> merges)
-    islands = [place // size for place in range(params.population)]
+    islands = _find_islands(params, number + 1)
     members = {island: [drafts[place] for place in drafts if islands[place] == island] for island in islands}
     return [draw(lane, members[island] or list(drafts.values()), params.sample) for island in islands]
 

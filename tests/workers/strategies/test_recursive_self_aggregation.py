@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from tests.workers.strategies.playing import QUESTION, Endless, Played, Stage, play
 from workers.core.errors import StreamCut
-from workers.core.events import RoundOpened, VotesCounted
+from workers.core.events import NodePlaced, RoundOpened, VotesCounted
 from workers.core.prompts import fill, number_texts
 from workers.strategies import catalog
 from workers.strategies._prompts import AGGREGATE, DRAFT
@@ -95,6 +95,16 @@ async def test_a_random_member_is_any_of_the_last_population():
     assert {answer.note for answer in answers if answer} == {"a random member"}
 
 
+async def test_members_are_shown_under_what_they_read():
+    played = await play(RSA, {"population": 3, "sample": 2, "rounds": 3})
+
+    nodes = played.all_of(NodePlaced)
+    assert {node.node: frozenset(node.under) for node in nodes} == played.graph
+    assert [node.level for node in nodes] == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+    assert {node.calls for node in nodes} == {(node.node,) for node in nodes}
+    assert {node.group for node in nodes} == {""}
+
+
 # --- islands ----------------------------------------------------------------------------------------------------------
 
 
@@ -117,6 +127,15 @@ async def test_islands_do_not_mix_until_they_merge():
     assert max(apart[1]) == max(apart[2]) == 1
     assert islands_read(played, 8, 4)[1:3] == [{0}, {0}]
     assert max(apart[3]) > 1
+
+
+async def test_members_are_shown_on_their_islands_until_these_merge():
+    played = await play(RSA, {"population": 4, "sample": 2, "rounds": 4, "islands": 2}, faults={"draft-2": CUT})
+
+    groups = [[node.group for node in played.all_of(NodePlaced) if node.level == level] for level in range(4)]
+    assert groups[0] == ["Island 1", "Island 2", "Island 2"]
+    assert groups[1] == ["Island 1", "Island 1", "Island 2", "Island 2"]
+    assert groups[2] == groups[3] == ["Island 1"] * 4
 
 
 async def test_the_rest_of_an_island_goes_on_and_a_lost_island_reads_the_others():
