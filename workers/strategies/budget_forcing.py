@@ -82,6 +82,7 @@ def describe(params: Params) -> str:
     example=EXAMPLE,
     describe=describe,
     needs=frozenset({"continuing"}),
+    deeper=lambda size: {"extensions": size - 1, "most_tokens": 1024 * size},
 )
 async def budget_forcing(problem: Problem, lane: LiveLane, params: Params) -> Answer:
     """Think as long as is wished, then answer."""

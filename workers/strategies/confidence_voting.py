@@ -31,7 +31,7 @@ from pydantic import Field
 
 from workers.core.lane import LiveLane
 from workers.core.prompts import fill
-from workers.core.strategy import Example, StrategyParams, strategy
+from workers.core.strategy import Example, StrategyParams, grow, strategy
 from workers.core.values import Answer, Measure, Problem, Reply, Writing
 from workers.strategies._judging import attempt
 from workers.strategies._percentiles import find_percentile
@@ -108,6 +108,7 @@ def describe(params: Params) -> str:
     example=EXAMPLE,
     describe=describe,
     needs=frozenset({"logprobs"}),
+    wider=grow("drafts"),
 )
 async def confidence_voting(problem: Problem, lane: LiveLane, params: Params) -> Answer:
     """Draft, leave the unsure out, and vote by confidence."""

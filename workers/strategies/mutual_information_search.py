@@ -95,6 +95,7 @@ def describe(params: Params) -> str:
     describe=describe,
     needs=frozenset({"logprobs", "prompt_logprobs", "continuing"}),
     models={"evaluator": "Says how likely a path is, with the question and without."},
+    wider=lambda size: {"steps": min(size, 5), "beam": max(4, size)},
 )
 async def mutual_information_search(problem: Problem, lane: LiveLane, params: Params) -> Answer:
     """Grow the likeliest paths step by step, then vote."""

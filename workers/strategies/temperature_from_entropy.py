@@ -29,7 +29,7 @@ from pydantic import Field
 
 from workers.core.lane import LiveLane
 from workers.core.prompts import fill
-from workers.core.strategy import Example, StrategyParams, strategy
+from workers.core.strategy import Example, StrategyParams, grow, strategy
 from workers.core.values import Answer, Measure, Problem, Reply
 from workers.strategies._judging import SCORE, ask_for_verdicts
 from workers.strategies._prompts import DRAFT
@@ -98,6 +98,7 @@ def describe(params: Params) -> str:
     example=EXAMPLE,
     describe=describe,
     needs=frozenset({"logprobs"}),
+    wider=grow("drafts"),
 )
 async def temperature_from_entropy(problem: Problem, lane: LiveLane, params: Params) -> Answer:
     """Sweep the temperatures, find the turning point, and draft there."""

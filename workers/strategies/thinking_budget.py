@@ -81,6 +81,7 @@ def describe(params: Params) -> str:
     example=EXAMPLE,
     describe=describe,
     needs=frozenset({"continuing"}),
+    deeper=lambda size: {"thinking_tokens": 128 * size},
 )
 async def thinking_budget(problem: Problem, lane: LiveLane, params: Params) -> Answer:
     """Think within the limit, then answer."""
