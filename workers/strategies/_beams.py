@@ -43,13 +43,16 @@ class Start(NamedTuple):
     """The judges who let it go on."""
 
 
-async def search_beams(lane: LiveLane, search: Search, ballot: Ballot, *, kept: int, width: int) -> dict[str, float]:
+async def search_beams(  # noqa: PLR0913  # keywords only
+    lane: LiveLane, search: Search, ballot: Ballot, *, kept: int, width: int, waited: Sequence[Reply] = ()
+) -> dict[str, float]:
     """Grow kept * width beams, of which the best `kept` go on from each level, until as many are complete.
 
     These are cast into the ballot; returns their scores by call. Twins count as one where it is chosen who goes on.
+    `waited` are the calls that had to end before this began.
     """
     count, scores = kept * width, dict[str, float]()
-    starts = [Start(ROOT)]
+    starts = [Start(ROOT, waited)]
     for level in range(1, search.steps + 1):
         async with lane.round(f"Step {level}"):
             nodes = await _extend(lane, search, fill_up(starts, count), level)
@@ -65,13 +68,15 @@ async def search_beams(lane: LiveLane, search: Search, ballot: Ballot, *, kept: 
     return scores
 
 
-async def grow_trees(lane: LiveLane, search: Search, ballot: Ballot, *, trees: int, width: int) -> dict[str, float]:
+async def grow_trees(  # noqa: PLR0913  # keywords only
+    lane: LiveLane, search: Search, ballot: Ballot, *, trees: int, width: int, waited: Sequence[Reply] = ()
+) -> dict[str, float]:
     """Grow trees that do not compete, each by the best of `width` next steps, until that one completes its solution.
 
     All children of each tree's last step are cast into the ballot; returns their scores by call.
     """
     scores = dict[str, float]()
-    starts = [Start(ROOT._replace(group=f"tree-{number}")) for number in range(1, trees + 1)]
+    starts = [Start(ROOT._replace(group=f"tree-{number}"), waited) for number in range(1, trees + 1)]
     for level in range(1, search.steps + 1):
         async with lane.round(f"Step {level}"):
             nodes = await _extend(lane, search, [start for start in starts for _ in range(width)], level)
@@ -154,7 +159,7 @@ async def _cast(lane: LiveLane, ballot: Ballot, nodes: Sequence[Node]) -> dict[s
     """Let complete solutions vote; return their scores by call."""
     show(lane, nodes, state="final")
     for node in nodes:
-        await ballot.cast(len(ballot.drafts), node.draft)
+        await ballot.add(node.draft)
     return {node.draft.key: node.value for node in nodes}
 
 

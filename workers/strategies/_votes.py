@@ -103,6 +103,10 @@ class Ballot:
             if tallies:
                 self._lane.offer(self.winner())
 
+    async def add(self, draft: Reply) -> None:
+        """Count one more draft, whose place is behind all others."""
+        await self.cast(max(self._drafts, default=-1) + 1, draft)
+
     @property
     def drafts(self) -> dict[int, Reply]:
         """Return the drafts so far, by their place among the calls, in that order."""
