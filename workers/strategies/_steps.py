@@ -28,6 +28,15 @@ it. Is every step so far right, and does it lead to the right answer? A beginnin
 end, write one line `Verdict: N`, where N is a whole number from 0 (certainly not) to 10 (certainly).
 """
 
+FINISH = """\
+Problem:
+$question
+
+$begun
+
+Write the full solution, going on from these steps. At the end, write the final answer inside \\boxed{}.
+"""
+
 STOPS = ("\n\n", "\nStep ")
 """What ends a step."""
 

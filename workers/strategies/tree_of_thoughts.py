@@ -38,7 +38,7 @@ from workers.core.strategy import Example, StrategyParams, strategy
 from workers.core.strategy import grow as grow_by
 from workers.core.values import Answer, Problem, Reply
 from workers.strategies._foresight import VALUE, VOTE, value_alone, vote_together
-from workers.strategies._steps import REDUCTIONS, first_step, has_box, read_entries
+from workers.strategies._steps import FINISH, REDUCTIONS, first_step, has_box, read_entries
 from workers.strategies._trees import ROOT, Node, draw_by_value, drop_twins, grow, keep_best, show, weigh
 
 THINK = """\
@@ -59,15 +59,6 @@ $begun
 
 Write $count different ways to take the next step of a solution, and nothing else: a numbered list, each entry one \
 line with one idea or calculation. Only where nothing is left to do, write the final answer inside \\boxed{}.
-"""
-
-FINISH = """\
-Problem:
-$question
-
-$begun
-
-Write the full solution, going on from these steps. At the end, write the final answer inside \\boxed{}.
 """
 
 
