@@ -22,8 +22,8 @@ from workers.running import LaneRun
 
 log = structlog.get_logger(__name__)
 PULSE_SECONDS = 0.5
-RENEW_EVERY = 10
-"""Pulses between two renewals of the leases: 5 of their 15 seconds."""
+RENEW_EVERY = 4
+"""Pulses between two renewals of the leases: 2 of their 8 seconds."""
 LONGEST_SILENCE_SECONDS = 5.0
 """Without a pulse for longer, a lease may have run out: who has the lanes is asked before a text is shown."""
 

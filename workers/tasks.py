@@ -15,6 +15,7 @@ import structlog
 from celery.signals import worker_ready, worker_shutdown
 from celery.worker import state
 from django.conf import settings
+from django.db import Error as DatabaseTrouble
 from django.db import close_old_connections, connections
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
@@ -40,10 +41,12 @@ if TYPE_CHECKING:
     from workers.spans import Spans
 
 log = structlog.get_logger(__name__)
-SWEEP_SECONDS = 5
+SWEEP_SECONDS = 2
 LOOK_SECONDS = 0.2
+PATIENCE_SECONDS = 15
+"""How long a worker waits for a database in trouble. Its leases may run out then, but nobody can take its lanes."""
 HURRIED_SECONDS = 3
-"""How long a worker that was told to stop waits for a database in trouble."""
+"""The same for a worker that was told to stop."""
 REDIS_OPTIONS: dict[str, Any] = {"socket_timeout": 2, "socket_connect_timeout": 2, "retry": Retry(NoBackoff(), 0)}
 LANES_AT_ONCE = 64
 
@@ -152,8 +155,7 @@ def _form_crew(run_id: str, claim: Callable[[int], Assignment | None], tools: To
 
 
 def _patience_seconds() -> float:
-    """Return how long a database in trouble is waited for: as long as a lease lasts. Then others have the lanes."""
-    return HURRIED_SECONDS if workplace.is_closing else claiming.LEASE.total_seconds()
+    return HURRIED_SECONDS if workplace.is_closing else PATIENCE_SECONDS
 
 
 @app.task(name="workers.tasks.probe_model")
@@ -209,10 +211,13 @@ def start_reporting(sender: Any, **_: Any) -> None:
 
 def _sweep_for_ever() -> None:
     while True:
+        pause: float = SWEEP_SECONDS
         try:
             close_old_connections()
             if runs := claiming.sweep():
                 log.info("swept", runs=runs)
-        except Exception:  # the database may be away for a while; the next round tries again
+        except Exception as error:  # the next round tries again
             log.exception("sweep_failed")
-        time.sleep(SWEEP_SECONDS)
+            if isinstance(error, DatabaseTrouble):  # when it is back, workers that live shall renew their leases first
+                pause = claiming.LEASE.total_seconds()
+        time.sleep(pause)

@@ -1,12 +1,13 @@
 """Which worker owns which lane: claimed, renewed and given up by the database's clock."""
 
+import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Now
 
@@ -22,7 +23,8 @@ from workers.core.events import CallRestarted, LaneFailed
 from workers.core.ledger import NEVER, GivenUp
 from workers.core.values import Odds, Usage
 
-LEASE = timedelta(seconds=15)
+LEASE = timedelta(seconds=8)
+"""Renewed every 2 s by workers, so that a database may be silent for 5 s and no lane is taken from its worker."""
 HINT_AGAIN = timedelta(seconds=10)
 """A lane that waits so long was forgotten, if no other hint waits in its queue; workers may just be busy."""
 HINT_ANYWAY = timedelta(minutes=10)
@@ -89,14 +91,21 @@ def _describe(lane: Lane, run: Run, before: Journal) -> LaneWork:
 
 def check_in(run_id: str, fences: Mapping[int, int], renew: bool) -> Pulse:  # noqa: FBT001
     """Renew the leases of a worker's lanes, if asked to, and tell it what changed."""
-    lanes = Lane.objects.filter(id__in=fences)
     if renew:
-        for lane_id, fence in fences.items():
-            lanes.filter(pk=lane_id, fence=fence, status=Status.RUNNING).update(lease_until=Now() + LEASE)
-    now_held = dict(lanes.values_list("id", "fence"))
+        with connection.cursor() as cursor:
+            cursor.execute(_RENEW, [LEASE.total_seconds(), json.dumps(fences)])
+    now_held = dict(Lane.objects.filter(id__in=fences).values_list("id", "fence"))
     lost = frozenset(lane for lane, fence in fences.items() if now_held.get(lane) != fence)
     cancelled = Run.objects.filter(pk=run_id, cancel_requested_at__isnull=False).exists()
     return Pulse(cancelled, lost)
+
+
+# One statement: a worker may hold 64 lanes of a run.
+_RENEW = """
+UPDATE runs_lane SET lease_until = now() + make_interval(secs => %s)
+FROM jsonb_each_text(%s::jsonb) AS held(lane, fence)
+WHERE runs_lane.id = held.lane::bigint AND runs_lane.fence = held.fence::int AND status = 'running'
+"""
 
 
 def give_up(run_id: str, fences: Mapping[int, int]) -> None:
