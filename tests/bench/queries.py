@@ -28,8 +28,10 @@ async def measure(site: LiveSite, *, repeats: int, is_quick: bool) -> list[Figur
     found = json.loads(output.splitlines()[-1])
     page, start = ([1000 * second for second in seconds] for seconds in (found["run_page"]["seconds"], found["start"]))
     what = f"run page of {drafts} drafts and its snapshot; the page takes {found['run_page']['queries']} queries"
+    board = {name: median(seconds) * 1000 for name, seconds in found["leaderboard"].items()}
     return [
         Figure("queries", what, spread(page, " ms", digits=0)),
-        at_most("queries", f"leaderboard over {lanes:,} lanes", median(found["leaderboard"]) * 1000, AIM_MS, " ms"),
+        at_most("queries", f"leaderboard over {lanes:,} lanes, after a run has ended", board["anew"], AIM_MS, " ms"),
+        at_most("queries", f"leaderboard over {lanes:,} lanes, read again", board["again"], AIM_MS, " ms"),
         Figure("queries", f"start of a run of {problems:,} problems", spread(start, " ms", digits=0)),
     ]

@@ -9,6 +9,7 @@ from webapp.board.board_page import load_board
 from webapp.board.filters import Filters
 from webapp.board.queries import Medians, medians_on, models_on, results_on
 from webapp.board.statistics import Tally
+from webapp.runs.models import Status
 
 pytestmark = pytest.mark.django_db
 
@@ -61,6 +62,23 @@ def test_runs_of_one_recipe_are_pooled_problem_by_problem():
     (result,) = results_on(suite, "tiny")
 
     assert list(result.tallies.values()) == [Tally(2, 2), Tally(1, 2)]
+
+
+def test_lanes_are_counted_again_only_when_there_is_something_new(django_assert_num_queries):
+    suite, recipe = make_suite(2), make_recipe()
+    add_lanes(make_run(suite), recipe, ["right", "wrong"])
+    before = results_on(suite, "tiny")
+
+    with django_assert_num_queries(1):
+        again = results_on(suite, "tiny")
+    going_on = make_run(suite, status=Status.RUNNING)
+    add_lanes(going_on, recipe, ["right"])
+    (between,) = results_on(suite, "tiny")
+    add_lanes(going_on, recipe, ["right"], repeat=2)
+    (after,) = results_on(suite, "tiny")
+
+    assert again == before
+    assert (between.lanes, after.lanes) == (3, 4)
 
 
 def test_other_suites_versions_and_models_stay_apart():
