@@ -71,7 +71,8 @@ references: .venv-references/made  ## ask other libraries what they choose of th
 	.venv-references/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $<
 	@touch $@
 
-bench: .venv/dev.made
+bench: .venv/dev.made  ## a quarter of an hour; the machine should do nothing else
+	@.ci/chromium
 	$(PY) -m tests.bench
 
 demo: .venv/run.made  ## fill a leaderboard with the embedded model; `make run` must be running

@@ -13,6 +13,7 @@ import psutil
 
 DOCUMENT = Path(__file__).parents[2] / "docs/benchmarks.md"
 BEGIN, END = "<!-- written by make bench -->", "<!-- end of what make bench writes -->"
+NOT_MEASURED = "not measured"
 _NAMED = ("aiohttp", "uvloop", "celery", "Django", "channels", "uvicorn", "psycopg", "redis", "pydantic", "orjson")
 
 
@@ -22,18 +23,23 @@ class Figure(NamedTuple):
     section: str
     what: str
     value: str
-    aim: str = ""
+    aim: str = "none"
     is_met: bool | None = None
     """None where there is no aim."""
 
     @property
     def verdict(self) -> str:
-        return {None: "", True: "met", False: "not met"}[self.is_met]
+        return {None: "–", True: "met", False: "not met"}[self.is_met]
 
 
 def at_most(section: str, what: str, value: float, aim: float, unit: str = "", *, digits: int = 0) -> Figure:
     """Return a figure that should not be above its aim."""
     return Figure(section, what, f"{value:,.{digits}f}{unit}", f"≤ {aim:,.{digits}f}{unit}", value <= aim)
+
+
+def at_least(section: str, what: str, value: float, aim: float, unit: str = "") -> Figure:
+    """Return a figure that should not be below its aim."""
+    return Figure(section, what, f"{value:,.0f}{unit}", f"≥ {aim:,.0f}{unit}", value >= aim)
 
 
 def spread(values: Sequence[float], unit: str = "", *, digits: int = 2) -> str:
@@ -73,13 +79,13 @@ def print_table(figures: Sequence[Figure]) -> str:
     return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
 
 
-def write_table(figures: Sequence[Figure], machine: str, command: str) -> None:
+def write_table(figures: Sequence[Figure], head: str) -> None:
     """Put the table into docs/benchmarks.md, in place of the last one."""
     before, _, rest = DOCUMENT.read_text().partition(BEGIN)
     after = rest.partition(END)[2]
     rows = [
         f"| {figure.section} | {figure.what} | {figure.value} | {figure.aim} | {figure.verdict} |" for figure in figures
     ]
-    head = ["| section | what | figure | aim | |", "|---|---|---|---|---|"]
-    lines = [BEGIN, "", f"`{command}`: {machine}", "", *head, *rows, "", END]
+    titles = ["| section | what | figure | aim | |", "|---|---|---|---|---|"]
+    lines = [BEGIN, "", head, "", *titles, *rows, "", END]
     DOCUMENT.write_text(before + "\n".join(lines) + after)

@@ -2,7 +2,8 @@
 
 its_hub and optillm are installed into `.venv-peers`, from the exact versions in peers.txt. Same question, number of
 drafts, temperature and token limit as far as a peer passes them on; what reached the model server stands beside the
-figure. None of them streams or stores a draft.
+figure. None of them streams or stores a draft; ours, measured in between, does both, and counts until a viewer has
+seen its end.
 """
 
 import json
@@ -21,8 +22,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
-from tests.bench.figures import Figure
-from tests.bench.site import CALL_SECONDS, PACED
+from tests.bench.figures import NOT_MEASURED, Figure
+from tests.bench.site import CALL_SECONDS, PACED, recipe, run_watched
 from tests.browser.stack import LiveSite
 
 FOLDER = Path(__file__).parents[2] / ".venv-peers"
@@ -40,8 +41,6 @@ class Race(NamedTuple):
     peer: str
     drafts: int
     options: tuple[str, ...] = ()
-    depth: int = 1
-    """Calls that must wait for each other; optillm's five drafts need not, so that its ideal is one call."""
 
 
 RACES = (
@@ -65,13 +64,26 @@ async def measure(site: LiveSite, *, repeats: int, is_quick: bool) -> list[Figur
     try:
         _install()
     except Unraceable as error:
-        return [Figure("peers", str(error), "not run")]
+        return [Figure("peers", str(error), NOT_MEASURED)]
+    races = QUICK if is_quick else RACES
+    walls: dict[int, float] = {}
+    figures = []
     with ExitStack() as stack:
         proxy = "" if is_quick else stack.enter_context(_running_optillm(site.model_server.base_url))
-        return [_race(site, race, proxy, repeats) for race in (QUICK if is_quick else RACES)]
+        for race in races:
+            if race.drafts not in walls:
+                walls[race.drafts] = await _race_ourselves(site, race.drafts, repeats)
+            figures.append(_race(site, race, proxy, repeats, ours=walls[race.drafts]))
+    return figures
 
 
-def _race(site: LiveSite, race: Race, proxy: str, repeats: int) -> Figure:
+async def _race_ourselves(site: LiveSite, drafts: int, repeats: int) -> float:
+    site.model_server.script(PACED)
+    chosen = recipe("self_consistency", drafts=drafts)
+    return median([(await run_watched(site, chosen)).wall_seconds for _ in range(repeats)])
+
+
+def _race(site: LiveSite, race: Race, proxy: str, repeats: int, *, ours: float) -> Figure:
     address = site.model_server.base_url if race.peer == "its_hub" else proxy
     command = [str(PYTHON), str(Path(__file__).with_name("racing.py")), race.peer, address, "--drafts",
                str(race.drafts), "--repeats", str(repeats), *race.options]  # fmt: skip
@@ -80,10 +92,11 @@ def _race(site: LiveSite, race: Race, proxy: str, repeats: int) -> Figure:
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
     if done.returncode:
         reason = done.stderr.strip().splitlines()[-1:] or [f"exit {done.returncode}"]
-        return Figure("peers", race.name, f"failed: {reason[0][:80]}")
+        return Figure("peers", f"{race.name}: {reason[0][:80]}", NOT_MEASURED)
     wall = median(json.loads(done.stdout.splitlines()[-1]))
     sent = _describe(site.model_server.log())
-    return Figure("peers", f"{race.name}: {wall:.2f} s; sends {sent}", f"{wall / CALL_SECONDS:.3f}×")
+    what = f"{race.name}: {wall:.2f} s; sends {sent}"
+    return Figure("peers", what, f"{wall / CALL_SECONDS:.3f}×", f"≥ ours, {ours / CALL_SECONDS:.3f}×", ours <= wall)
 
 
 def _describe(log: Sequence[dict[str, Any]]) -> str:

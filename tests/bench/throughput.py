@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from tests.bench.figures import Figure, at_most, spread
+from tests.bench.figures import Figure, at_least, at_most, spread
 from tests.bench.site import Watched, cpu_seconds, make_text, recipe, run_watched
 from tests.browser.stack import LiveSite
 from tests.model_server import Rule
@@ -25,6 +25,8 @@ SPEED = 5_000
 """Tokens a second, all drafts together."""
 AIM, LATER_AIM = 2.0, 1.5
 """The worker's cost over the floor."""
+AIM_SPEED = 10_000
+"""Tokens a second, of a flood."""
 
 
 class Cost(NamedTuple):
@@ -94,7 +96,8 @@ def _tell(name: str, costs: Sequence[Cost]) -> list[Figure]:
     unit = " CPU s per million tokens"
     return [
         Figure("throughput", f"{name}: floor", spread([cost.floor for cost in costs], unit, digits=0)),
-        at_most("throughput", f"{name}: worker over the floor (then {LATER_AIM}×)", ratio, AIM, "×", digits=2),
+        at_most("throughput", f"{name}: worker over the floor", ratio, AIM, "×", digits=2),
+        at_most("throughput", f"{name}: worker over the floor, the later aim", ratio, LATER_AIM, "×", digits=2),
         _per_core(f"{name}: worker", [cost.worker for cost in costs]),
         _per_core(f"{name}: web, one viewer", [cost.web for cost in costs]),
     ]
@@ -103,7 +106,7 @@ def _tell(name: str, costs: Sequence[Cost]) -> list[Figure]:
 def _tell_flood(drafts: int, costs: Sequence[Cost]) -> list[Figure]:
     name = f"{drafts} drafts as fast as the model server sends"
     return [
-        Figure("throughput", f"{name}: tokens/s", spread([cost.speed for cost in costs], digits=0)),
+        at_least("throughput", name, median(cost.speed for cost in costs), AIM_SPEED, " tokens/s"),
         _per_core(f"{name}: worker", [cost.worker for cost in costs]),
         _per_core(f"{name}: web, one viewer", [cost.web for cost in costs]),
     ]
