@@ -10,6 +10,7 @@ from ninja.errors import HttpError
 from webapp.board.api import router as board
 from webapp.catalog.api import router as catalog
 from webapp.runs.api import router as runs
+from webapp.runs.api_recipes import router as recipes
 
 
 def only_json(request: HttpRequest) -> bool:
@@ -31,6 +32,7 @@ api = NinjaAPI(
     auth=only_json,
 )
 api.add_router("/runs", runs)
+api.add_router("/recipes", recipes)
 api.add_router("/strategies", catalog)
 api.add_router("/leaderboards", board)
 

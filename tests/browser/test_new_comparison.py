@@ -54,13 +54,35 @@ def test_eight_strategies_at_equal_total_tokens_are_three_clicks_away(live_site,
     expect(page.locator("#run")).to_contain_text("Run 8 lanes")
     medium = page.get_by_role("group", name="Equal total tokens").get_by_role("button", name="Medium")
     medium.click()
-    expect(medium).to_have_attribute("aria-pressed", "true")
+    expect(medium).to_have_attribute("aria-pressed", "true", timeout=20_000)  # it plays eight strategies some 20 times
     expect(medium).to_be_focused()
     expect(card(page, "Self-consistency").get_by_label("Drafts")).to_have_value("16")
     page.get_by_role("button", name="Run 8 lanes").click()
 
     expect(page).to_have_url(RUN_PAGE)
     assert len(live_site.lanes(page.url)) == 8
+
+
+def test_a_recipe_is_saved_from_its_card_and_compared_with_another(live_site, new_viewer):
+    live_site.ask("api/v1/recipes", {"name": "Narrow vote", "strategy": "self_consistency", "params": {"drafts": 3}})
+    page = open_fresh(new_viewer(), live_site)
+    vote = card(page, "Self-consistency")
+
+    vote.get_by_label("Drafts").fill("5")
+    vote.locator("summary").click()
+    vote.get_by_label("Save recipe as").fill("Narrow vote")
+    vote.get_by_role("button", name="Save", exact=True).click()
+    expect(vote.get_by_text("‘Narrow vote’ is another recipe, of Self-consistency.")).to_be_visible()
+    vote.get_by_label("Save recipe as").fill("Wide vote")
+    vote.get_by_role("button", name="Save", exact=True).click()
+    vote.get_by_role("link", name="All saved recipes").click()
+    page.get_by_label("Compare Narrow vote").check()
+    page.get_by_label("Compare Wide vote").check()
+    page.get_by_role("button", name="Compare the ticked").click()
+    page.get_by_role("button", name="Run 2 lanes").click()
+
+    expect(page).to_have_url(RUN_PAGE)
+    assert [lane["params"] for lane in live_site.lanes(page.url)] == [{"drafts": 3}, {"drafts": 5}]
 
 
 def test_a_fault_shows_at_its_field_while_one_types_and_goes_again(live_site, new_viewer):
@@ -183,7 +205,9 @@ def test_runs_are_filtered_as_one_types(live_site, new_viewer):
     expect(page).to_have_url(re.compile("q=zebras"))
 
 
-@pytest.mark.parametrize("path", ["?fresh=1", "runs/", "strategies/", "strategies/parallel_distill_refine/"])
+@pytest.mark.parametrize(
+    "path", ["?fresh=1", "runs/", "recipes/", "strategies/", "strategies/parallel_distill_refine/"]
+)
 def test_axe_finds_no_serious_fault(live_site, new_viewer, path):
     live_site.start("direct", "self_consistency")
 

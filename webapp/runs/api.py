@@ -16,8 +16,9 @@ from webapp.runs import launching, models_on_server, previews, queries
 from webapp.runs.budgets import MOST_CALLS, MOST_TOKENS
 from webapp.runs.continuing import continue_run
 from webapp.runs.forms import ProblemForm
-from webapp.runs.models import Call, Event, Lane, Recipe, Run
+from webapp.runs.models import Call, Event, Lane, Recipe, Run, SavedRecipe
 from webapp.runs.queries import estimate_recipe
+from webapp.runs.saving import spec_of
 from workers.core.values import Sampling
 from workers.strategies import catalog
 
@@ -51,6 +52,13 @@ class RecipeIn(In):
     models: dict[str, str] = Field({}, description="Part of the strategy to a model of its own.")
 
 
+class LaneIn(RecipeIn):
+    """A recipe, or the name of a saved one."""
+
+    strategy: str = ""
+    saved: str = Field("", description="A saved recipe by its name, in place of all else.")
+
+
 class BudgetIn(In):
     """Limits of each lane."""
 
@@ -62,7 +70,7 @@ class RunIn(In):
     """What to compare on which problem."""
 
     problem: ProblemIn
-    recipes: list[RecipeIn] = Field(min_length=1, max_length=8)
+    recipes: list[LaneIn] = Field(min_length=1, max_length=8)
     budget: BudgetIn = Field(default_factory=BudgetIn.model_construct)
     seed: int | None = Field(None, ge=0, lt=2**31)
 
@@ -181,7 +189,7 @@ class FactsOut(Schema):
 @transaction.atomic
 def start(request: HttpRequest, body: RunIn) -> Status[RunBrief]:
     """Start a comparison of the recipes on one problem; answers once it is stored."""
-    specs = [_spec(recipe) for recipe in body.recipes]
+    specs = [_spec(lane) for lane in body.recipes]
     try:
         problem = _problem(body.problem)
         for spec in specs:
@@ -199,7 +207,22 @@ def start(request: HttpRequest, body: RunIn) -> Status[RunBrief]:
     return Status(201, RunBrief(id=run.id, url=_url(request, run), status=run.status, lanes=lanes))
 
 
-def _spec(recipe: RecipeIn) -> launching.RecipeSpec:
+def _spec(lane: LaneIn) -> launching.RecipeSpec:
+    if not lane.saved:
+        return spec_of_input(lane)
+    if lane.model_fields_set != {"saved"}:
+        raise HttpError(422, f"A lane with the saved recipe '{lane.saved}' takes all from it: leave out the rest.")
+    saved = SavedRecipe.objects.select_related("recipe").filter(name__iexact=lane.saved).first()
+    if saved is None:
+        raise HttpError(422, f"There is no saved recipe '{lane.saved}'; GET /api/v1/recipes lists them.")
+    spec = spec_of(saved.recipe)
+    for name in (spec.model, *spec.models.values()):
+        _model(name)
+    return spec
+
+
+def spec_of_input(recipe: RecipeIn) -> launching.RecipeSpec:
+    """Return a recipe with its models. Raises HttpError if the model server is down, or has no such model."""
     models = {part: _model(name) for part, name in recipe.models.items() if name}
     return launching.RecipeSpec(recipe.strategy, recipe.params, _model(recipe.model), recipe.sampling, models)
 

@@ -40,9 +40,9 @@ class Preset(NamedTuple):
     goal: Goal
 
     @property
-    def do(self) -> str:
-        """Return what its button says to the server."""
-        return f"equal:{self.goal.axis}:{self.size}"
+    def name(self) -> str:
+        """Return axis and size in one word."""
+        return f"{self.goal.axis}:{self.size}"
 
 
 class Fitted(NamedTuple):

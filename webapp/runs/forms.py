@@ -3,7 +3,7 @@
 Its texts are flat, so that it works without scripts: `question`, `answer`, `grader`, `problem`, `model`,
 `sampling-<name>`, `budget-<name>`, `equal-<name>`; `card` once for every strategy card in order, `pick` for those that
 are ticked, and for card 3 `lane-3-strategy`, `lane-3-params-<name>`, `lane-3-model`,
-`lane-3-models-<part>`, `lane-3-sampling-<name>`.
+`lane-3-models-<part>`, `lane-3-sampling-<name>`, `lane-3-name`.
 """
 
 import re
@@ -20,6 +20,7 @@ from webapp.problems.models import Problem
 from webapp.runs.budgets import Budget, Equality, Goal
 from webapp.runs.capabilities import find_lacks
 from webapp.runs.launching import RecipeSpec, own_models
+from webapp.runs.models import SavedRecipe
 from webapp.runs.models_on_server import ServedModel
 from workers import graders, strategies
 from workers.core.capabilities import FEATURES
@@ -143,6 +144,11 @@ class Card:
             Part(part, what, name := f"{self.prefix}-models-{part}", texts.get(name, "").strip())
             for part, what in strategy.models.items()
         ]
+        self.name = texts.get(f"{self.prefix}-name", "")
+        """Under which its recipe is or will be saved."""
+        self.name_error = ""
+        self.saved: SavedRecipe | None = None
+        """What was saved just now."""
         self.family_title = FAMILIES[strategy.family]
         self.has_sibling = False
         self.preview: object = None
@@ -199,7 +205,8 @@ class Card:
         """Say whether something behind "More settings" was set, or is wrong."""
         has_fault = self.is_picked and any(field.errors for field in self.more_fields)
         own = {self.own.add_prefix(name) for name in self.own.values} & {field.html_name for field in self.more_fields}
-        return has_fault or bool(self.model_error or self.model or own or any(part.model for part in self.parts))
+        has_models = bool(self.model_error or self.model or any(part.model for part in self.parts))
+        return has_fault or has_models or bool(own or self.name_error or self.saved)
 
 
 class ComparisonForm:
@@ -315,6 +322,7 @@ def default_texts(strategy: Strategy, number: str) -> dict[str, str]:
     return {
         f"lane-{number}-strategy": strategy.slug,
         f"lane-{number}-model": "",
+        f"lane-{number}-name": "",
         **{f"lane-{number}-models-{part}": "" for part in strategy.models},
         **write_texts(strategy.params(), f"lane-{number}-params"),
         **write_texts(defaults, f"lane-{number}-sampling"),

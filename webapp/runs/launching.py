@@ -131,7 +131,7 @@ def start_run(  # noqa: PLR0913  # keywords only; each is a field of the form
         raise ValueError("A run needs at least one problem, one strategy and one repeat.")
     if lanes > MAX_LANES:
         raise ValueError(f"This run would have {lanes:,} lanes; the most is {MAX_LANES:,}.")
-    columns = [_keep(check_recipe(spec)) for spec in recipes]
+    columns = [keep_recipe(check_recipe(spec)) for spec in recipes]
     run = Run.objects.create(
         title=(title or problems[0].question)[:200],
         suite=suite,
@@ -154,7 +154,7 @@ def start_run(  # noqa: PLR0913  # keywords only; each is a field of the form
     return run
 
 
-def _keep(recipe: Recipe) -> Recipe:
+def keep_recipe(recipe: Recipe) -> Recipe:
     """Return the stored recipe, stored now if it is new; somebody else may store the same at this moment."""
     if not recipe._state.adding:
         return recipe

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Lower
 from django.utils import timezone
 
 from webapp.problems.models import Problem, Suite
@@ -85,6 +86,24 @@ class Recipe(models.Model):
     def __str__(self) -> str:
         """Return strategy and model."""
         return f"{self.strategy} on {self.model}"
+
+
+class SavedRecipe(models.Model):
+    """A recipe under a name, to be used again. Nobody owns it: all who reach the site see and may change it."""
+
+    name = models.CharField(max_length=80)
+    recipe = models.ForeignKey(Recipe, on_delete=models.PROTECT, related_name="names")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        """By name; no two names differ by case alone."""
+
+        ordering = (Lower("name").asc(),)
+        constraints = (models.UniqueConstraint(Lower("name"), name="saved_recipe_name_unique"),)
+
+    def __str__(self) -> str:
+        """Return the name."""
+        return self.name
 
 
 class Lane(models.Model):

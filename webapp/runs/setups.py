@@ -10,7 +10,7 @@ from webapp.problems.models import Problem, SuitePlace
 from webapp.runs.budgets import Budget, Equality
 from webapp.runs.capabilities import find_lacks
 from webapp.runs.forms import MOST_LANES, card_numbers, default_texts
-from webapp.runs.models import Lane, Recipe, Run
+from webapp.runs.models import Recipe, Run, SavedRecipe
 from webapp.runs.models_on_server import ServerDown, list_models
 from workers import strategies
 from workers.core.values import Sampling
@@ -56,7 +56,7 @@ def setup_of_run(run: Run) -> QueryDict:
     _write(texts, write_texts(shared.sampling, "sampling"))
     limits = Budget(tokens=run.budget_tokens, seconds=run.budget_seconds, seed=run.seed)
     _write(texts, write_texts(limits, "budget"))
-    _put_lanes(texts, lanes, shared)
+    put_recipes(texts, [lane.recipe for lane in lanes])
     return texts
 
 
@@ -132,21 +132,36 @@ def drop_card(texts: QueryDict, number: str) -> None:
         texts.setlist(name, [other for other in texts.getlist(name) if other != number])
 
 
-def _put_lanes(texts: QueryDict, lanes: list[Lane], shared: Recipe) -> None:
+def put_recipes(texts: QueryDict, recipes: Iterable[Recipe]) -> None:
+    """Pick a card for each of these recipes, and nothing else."""
     _clear_cards(texts)
-    known = strategies.catalog()
-    for lane in lanes:
-        recipe = lane.recipe
-        if recipe.strategy not in known:
-            continue
-        number = _put_card(texts, recipe.strategy)
-        _write(texts, write_texts(recipe.params, f"lane-{number}-params"))
-        texts[f"lane-{number}-model"] = "" if recipe.model == shared.model else recipe.model
-        for part, name in recipe.models.items():
-            texts[f"lane-{number}-models-{part}"] = name
-        own = {name: value for name, value in recipe.sampling.items() if shared.sampling.get(name) != value}
-        _write(texts, write_texts(own, f"lane-{number}-sampling"))
-        texts.appendlist("pick", number)
+    for recipe in recipes:
+        add_recipe(texts, recipe)
+
+
+def put_saved(texts: QueryDict, saved: Iterable[SavedRecipe]) -> None:
+    """Pick a card for each of these saved recipes, and nothing else."""
+    _clear_cards(texts)
+    for one in saved:
+        add_recipe(texts, one.recipe, one.name)
+
+
+def add_recipe(texts: QueryDict, recipe: Recipe, name: str = "") -> None:
+    """Add a picked card with the settings of a recipe; one whose strategy is gone is left out.
+
+    Where they are as the shared ones the fields of the card stay empty.
+    """
+    if recipe.strategy not in strategies.catalog():
+        return
+    number = _put_card(texts, recipe.strategy)
+    _write(texts, write_texts(recipe.params, f"lane-{number}-params"))
+    texts[f"lane-{number}-model"] = "" if recipe.model == texts.get("model") else recipe.model
+    for part, model in recipe.models.items():
+        texts[f"lane-{number}-models-{part}"] = model
+    for field, text in write_texts(recipe.sampling, "sampling").items():
+        texts[f"lane-{number}-{field}"] = "" if text == texts.get(field) else text
+    texts[f"lane-{number}-name"] = name
+    texts.appendlist("pick", number)
 
 
 def _put_card(texts: QueryDict, slug: str) -> str:

@@ -12,10 +12,12 @@ from webapp.runs.equalizing import equalize
 from webapp.runs.fitting import find_presets
 from webapp.runs.forms import MOST_LANES, ComparisonForm, ProblemForm
 from webapp.runs.launching import start_run
-from webapp.runs.models import Run
+from webapp.runs.models import Run, SavedRecipe
 from webapp.runs.models_on_server import ServedModel, ServerDown, list_models
 from webapp.runs.picking import Picker, find_problems
 from webapp.runs.previews import preview, question_bytes, shared_sampling
+from webapp.runs.saved_recipes import find_saved
+from webapp.runs.saving import save_card
 from workers import strategies
 
 REMEMBERED = "new_run"
@@ -28,10 +30,16 @@ def new_run(request: HttpRequest) -> HttpResponse:
     if request.method == "GET":
         return _show(request, _opening_texts(request))
     texts = request.POST.copy()
-    do = str(texts.get("do") or "run")
-    if do != "run":
-        _change(texts, do)
-        return _show(request, texts)
+    verb, _, target = str(texts.get("do") or "run").partition(":")
+    if verb == "run":
+        return _run(request, texts)
+    if verb == "save":
+        return _show(request, texts, form=_save(texts, target))
+    _CHANGES.get(verb, _look_again)(texts, target)
+    return _show(request, texts)
+
+
+def _run(request: HttpRequest, texts: QueryDict) -> HttpResponse:
     served, fault = _served_models()
     setups.complete(texts)
     form = ComparisonForm(texts, served)
@@ -81,38 +89,63 @@ def _opening_texts(request: HttpRequest) -> QueryDict:
         texts = setups.default_setup()
     if "problem" in asked:
         setups.put_problem(texts, _suite_problem(asked["problem"]))
+    if "recipe" in asked:
+        setups.put_saved(texts, find_saved(asked.getlist("recipe")))
     if asked.get("strategies"):
         setups.pick_strategies(texts, asked["strategies"].split(","))
     return texts
 
 
-def _change(texts: QueryDict, do: str) -> None:
-    """Apply one of the form's other buttons; those that are not listed here only look again.
-
-    `add:<card>`, `drop:<card>`, `take:<problem>`, `many`, `equal:<axis>:<size>`, `equal` with what its fields say.
-    """
-    verb, _, target = do.partition(":")
-    if verb == "add":
-        setups.add_card(texts, target)
-    elif verb == "drop":
-        setups.drop_card(texts, target)
-    elif verb == "take":
-        setups.put_problem(texts, _suite_problem(target))
-        texts["source"] = "write"
-    elif verb == "many":
-        setups.pick_many(texts, texts.get("model", ""))
-    elif verb == "equal":
-        _equalize(texts, do)
+def _look_again(texts: QueryDict, target: str) -> None:
+    """Change nothing."""
 
 
-def _equalize(texts: QueryDict, do: str) -> None:
+def _take_problem(texts: QueryDict, number: str) -> None:
+    setups.put_problem(texts, _suite_problem(number))
+    texts["source"] = "write"
+
+
+def _pick_many(texts: QueryDict, target: str) -> None:
+    setups.pick_many(texts, texts.get("model", ""))
+
+
+def _use_saved(texts: QueryDict, target: str) -> None:
+    for saved in find_saved([texts.get("saved", "")]):
+        setups.add_recipe(texts, saved.recipe, saved.name)
+    setups.put_picked_first(texts)
+
+
+def _equalize(texts: QueryDict, target: str) -> None:
+    form = _read(texts)
+    presets = {preset.name: preset.goal for preset in find_presets(shared_sampling(form), question_bytes(form))}
+    if goal := presets.get(target) or form.goal:
+        equalize(form, texts, goal)
+
+
+_CHANGES = {
+    "add": setups.add_card,
+    "drop": setups.drop_card,
+    "take": _take_problem,
+    "many": _pick_many,
+    "use": _use_saved,
+    "equal": _equalize,
+}
+"""What the other buttons do to the texts: the word before the colon to a function that gets what is behind it."""
+
+
+def _save(texts: QueryDict, number: str) -> ComparisonForm:
+    """Keep the recipe of a card under the name that its field says."""
+    form = _read(texts)
+    for card in form.cards:
+        if card.number == number:
+            save_card(form, card)
+    return form
+
+
+def _read(texts: QueryDict) -> ComparisonForm:
     served, _ = _served_models()
     setups.complete(texts)
-    form = ComparisonForm(texts, served)
-    presets = {preset.do: preset.goal for preset in find_presets(shared_sampling(form), question_bytes(form))}
-    goal = presets.get(do) or form.goal
-    if goal:
-        equalize(form, texts, goal)
+    return ComparisonForm(texts, served)
 
 
 def _suite_problem(number: str) -> Problem:
@@ -131,10 +164,8 @@ def _forget_missing_model(texts: QueryDict) -> None:
 def _show(
     request: HttpRequest, texts: QueryDict, *, form: ComparisonForm | None = None, status: int = 200
 ) -> HttpResponse:
-    served, fault = _served_models()
-    if form is None:
-        setups.complete(texts)
-        form = ComparisonForm(texts, served)
+    _, fault = _served_models()
+    form = form or _read(texts)
     context = {
         "form": form,
         "preview": preview(form),
@@ -144,6 +175,7 @@ def _show(
         "families": list(dict.fromkeys((card.strategy.family, card.family_title) for card in form.cards)),
         "strategy_count": len(strategies.catalog()),
         "most_lanes": MOST_LANES,
+        "saved_recipes": SavedRecipe.objects.all(),
     }
     return render(request, "runs/new.html", context, status=status)
 
@@ -172,6 +204,6 @@ def _start(form: ComparisonForm) -> Run:
 
 
 def _remember(request: HttpRequest, texts: QueryDict) -> None:
-    for name in ("csrfmiddlewaretoken", "do", "source", "suite", "search", "step", "family"):
+    for name in ("csrfmiddlewaretoken", "do", "source", "suite", "search", "step", "family", "saved"):
         texts.pop(name, None)
     request.session[REMEMBERED] = texts.urlencode()

@@ -15,7 +15,7 @@ from workers.strategies import catalog
 pytestmark = pytest.mark.django_db
 PLACE = Place(question_bytes=100, context_tokens=None)
 SAMPLING = Sampling(max_tokens=1024)
-PRESETS = {preset.do.removeprefix("equal:"): preset.goal for preset in find_presets(SAMPLING, 100)}
+PRESETS = {preset.name: preset.goal for preset in find_presets(SAMPLING, 100)}
 
 
 def texts_of(page):
