@@ -174,8 +174,9 @@ class World:
         if not self._everyone:
             assert self._silent
             return self._silent
-        score = max(rate(self._everyone))
-        return Answer.from_reply(rank(self._everyone)[0].draft, f"score {score:.2f}, best of {len(self._everyone)}")
+        best, size = rank(self._everyone)[0], len(self._everyone)
+        words = f"the first of {size}, unscored" if best.score is None else f"score {best.score:.2f}, best of {size}"
+        return Answer.from_reply(best.draft, words)
 
     def _copy(self, candidates: Sequence[Candidate], place: int, generation: int) -> None:
         for each in candidates:

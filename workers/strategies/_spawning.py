@@ -26,8 +26,8 @@ def read_tasks(text: str) -> list[str] | None:
     >>> read_tasks("The answer is 24."), read_tasks("<spawn>both")
     (None, [])
     """
-    _, begin, block = text.rpartition(SPAWN)
-    if not begin or SPAWNED in block:
+    _, begin, block = text.rpartition(SPAWNED)[2].partition(SPAWN)
+    if not begin:
         return None
     try:
         items = json.loads(block)

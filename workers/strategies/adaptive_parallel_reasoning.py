@@ -5,7 +5,7 @@ do and what they found: their own searches never enter it, and cost the time of 
 
 Procedure:
 1. The parent thinks about the problem. It may write `<spawn>`, a list of tasks, `</spawn>`, and is stopped there.
-   With `forced`, its text begins with `<spawn>`.
+   With `forced`, its text begins with `<spawn>` and an open list.
 2. All children work in parallel, each on one task: a child reads that string and nothing else. It ends by saying what
    it found between `<join>` and `</join>`, or `none`. Children do not spawn.
 3. When all have ended, their results are put into the parent's own text, in order of spawn, and the parent goes on from
@@ -74,7 +74,9 @@ class Params(StrategyParams):
     children: int = Field(4, ge=1, le=8, title="Children", description="Most children of one fork.")
     child_tokens: int = Field(1024, ge=16, le=65_536, title="Child", description="Longest text of a child, in tokens.")
     forced: bool = Field(
-        default=False, title="Force a fork", description="Begin the parent's text with `<spawn>`: it has to fork once."
+        default=False,
+        title="Force a fork",
+        description="Begin the parent's text with an open list of tasks: it has to fork once.",
     )
 
 
@@ -118,7 +120,7 @@ async def adaptive_parallel_reasoning(problem: Problem, lane: LiveLane, params: 
     if not params.spawns:
         return await _answer_directly(lane, problem.question)
     prompt = fill(PARENT, question=problem.question, times=params.spawns, children=params.children)
-    begun = own = marks.SPAWN * params.forced  # its own words apart: a child's answer is not the parent's
+    begun = own = f'{marks.SPAWN}["' * params.forced  # its own words apart: a child's answer is not the parent's
     latest, children = list[Reply](), 0
     for fork in range(1, params.spawns + 2):
         stop = (marks.SPAWNED, marks.RESULTS) if fork <= params.spawns else ()

@@ -180,7 +180,7 @@ async def _ask_itself(lane: LiveLane, question: str, params: Params) -> Opinion:
 
 async def _read_odds(lane: LiveLane, question: str, params: Params) -> Opinion:
     """Take the log-probabilities of one draft."""
-    draft = await _draft(lane, question, Measure(top=0))
+    draft = await _draft(lane, question, Measure(top=1))  # llama.cpp gives nothing at all for 0
     return Opinion(draft, READ[params.confidence](draft.measured), [draft])
 
 

@@ -52,6 +52,7 @@ def begun_of(played: Played, key: str) -> str:
         ('So <spawn>["one" "two"', ["one", "two"]),
         ('So <spawn>1. "one"\n2. "two \\"quoted\\""', ["one", 'two \\"quoted\\"']),
         ('So <spawn>["one", 2, null, "  "]', ["one"]),
+        ('So <spawn>["one"]\n<spawn>\n2 + 2\n<spawn>', ["one"]),
         ("So <spawn>[]", []),
         ("So <spawn>one and two", []),
         ('So <spawn>{"a": "b"}', []),
@@ -212,9 +213,9 @@ async def test_a_parent_that_never_forks_is_one_call():
 
 
 async def test_a_forced_fork_begins_the_parents_text():
-    played = await fork(['["one"]</spawn>', "\\boxed{7}"], ["<join>3"], forced=True)
+    played = await fork(['one"]</spawn>', "\\boxed{7}"], ["<join>3"], forced=True)
 
-    assert begun_of(played, "parent-1") == "<spawn>"
+    assert begun_of(played, "parent-1") == '<spawn>["'
     assert begun_of(played, "parent-2").startswith('<spawn>["one"]</spawn>\n<results>\n1: 3\n')
 
 

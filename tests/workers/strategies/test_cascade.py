@@ -119,7 +119,7 @@ async def test_log_probabilities_decide(confidence: str, logprob: float, result:
     played = await cascade("ax", confidence=confidence, logprobs={"draft": [logprob, 0]})
 
     assert result_of(played) == result
-    assert [request.top_logprobs for request in played.model.asked][:1] == [0]
+    assert [request.top_logprobs for request in played.model.asked][:1] == [1]
 
 
 async def test_a_likely_draft_without_an_answer_is_passed_on():

@@ -288,6 +288,13 @@ async def test_a_judge_that_cannot_be_heard_or_read_leaves_the_score_unknown():
     ]
 
 
+async def test_an_answer_that_no_judge_scored_says_so():
+    played = await play(EVOLUTION, SMALL, replies={**judged_by({}), "judge": Endless(lambda n: "Well.")})
+
+    assert played.answer is not None
+    assert (played.answer.answer, played.answer.note) == ("1", "the first of 16, unscored")
+
+
 async def test_thinking_goes_nowhere():
     replies = {**judged_by({}), "draft": Endless(lambda n: f"<think>secret</think> \\boxed{{{n}}}")}
 
