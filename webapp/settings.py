@@ -200,6 +200,7 @@ TRACES_HAVE_TEXTS = _is_on("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT")
 _VISIBILITY_SECONDS = 6 * 3600  # longer than any task; recovery is the sweep's job, not the broker's
 CELERY_BROKER_URL = re.sub(r"^unix://(.*)\?db=", r"redis+socket://\1?virtual_host=", REDIS_URL)
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CHANNEL_ERROR_RETRY = True  # a Redis that turns read-only, as in a failover, ends no worker
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "visibility_timeout": _VISIBILITY_SECONDS,
     "unacked_restore_interval": 5,

@@ -198,6 +198,8 @@ class Recorder:
 
     async def judge(self, fault: str, how: str, injected: int = 1, resumed: float | None = None) -> History:
         """Collect, have the checker look at everything, and keep a line for the table of docs/reliability.md."""
+        dropped = {member.name: member.log[-1500:] for member in self.stack.dropped()}
+        assert not dropped, "\n".join(f"{name} ended by itself:\n{log}" for name, log in dropped.items())
         history = await self.collect()
         wrongs = find_wrongs(history)
         assert not wrongs, "\n".join(wrongs[:40])

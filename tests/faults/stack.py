@@ -213,6 +213,10 @@ class Stack:
         with self.connect() as connection:
             return connection.execute(sql, arguments).fetchall()
 
+    def dropped(self) -> list[Member]:
+        """Return the workers and webs that have ended by themselves."""
+        return [member for member in (*self.workers, *self.webs) if member.is_wanted and not member.is_alive]
+
     async def restore(self) -> None:
         """Bring back whatever is dead or halted."""
         for member in self.members:

@@ -117,8 +117,6 @@ class Viewer:
 
     def _extend(self, frame: dict[str, Any], web: str) -> None:
         prev, cursor, epoch = frame["prev"], frame["cursor"], frame["epoch"]
-        if self._epoch == "" and self._cursor == 0:
-            self._epoch = epoch  # it came before the first event of all
         if prev != self._cursor or epoch != self._epoch:
             self._note("hole", web=web, epoch=epoch, prev=prev, cursor=cursor)
             raise Hole(f"{self._epoch}:{self._cursor} is not continued by {epoch}:{prev}")

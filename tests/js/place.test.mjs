@@ -61,12 +61,12 @@ test("half a snapshot is no place to go on from", () => {
   assert.equal(place.query(""), "after=7&epoch=a");
 });
 
-test("who came before the first event goes on with any log, but only from its beginning", () => {
-  const { place } = begin();
+test("who came before there was a log goes on with none: what it begins with may be lost already", () => {
+  const { place, told } = begin();
   place.take({ ...snapshot, epoch: "", cursor: 0 });
 
-  assert.ok(place.take(frame(0, 1, ["x"], "new")));
-  assert.equal(place.query(""), "after=1&epoch=new");
+  assert.equal(place.take(frame(0, 1, ["x"], "new")), false);
+  assert.deepEqual(told, ["snapshot"]);
 });
 
 test("waits double up to a quarter of a minute, and differ", () => {

@@ -18,11 +18,12 @@ from redis.exceptions import RedisError
 from webapp.problems.models import Problem, Suite
 from webapp.runs.capabilities import find_lacks
 from webapp.runs.models import ENDED, Lane, Recipe, Run, Status
-from webapp.runs.recording import announce, end_from_outside
+from webapp.runs.recording import announce, end_from_outside, redis_now
 from workers.app import app
 from workers.core.errors import FencedOff
 from workers.core.events import LaneCancelled, Ledger
 from workers.core.values import Sampling
+from workers.live import stream
 from workers.strategies import catalog
 
 log = structlog.get_logger(__name__)
@@ -150,8 +151,14 @@ def start_run(  # noqa: PLR0913  # keywords only; each is a field of the form
         batch_size=1000,
     )
     transaction.on_commit(lambda: log.info("run_started", run=run.id, lanes=lanes))
+    transaction.on_commit(lambda: _begin_log(run))
     transaction.on_commit(lambda: ask_for_work(run=run))
     return run
+
+
+def _begin_log(run: Run) -> None:
+    with suppress(RedisError):  # the first event begins it then, and early viewers are sent a snapshot
+        stream.begin(redis_now(), run.id)
 
 
 def keep_recipe(recipe: Recipe) -> Recipe:

