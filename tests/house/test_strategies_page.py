@@ -8,20 +8,13 @@ from workers.strategies import catalog
 WITHOUT_ROW = frozenset(
     {
         "ab_mcts",
-        "adaptive_parallel_reasoning",
-        "beam_search",
-        "budget_forcing",
         "compute_optimal",
-        "confidence_voting",
         "deep_prune",
-        "diverse_verifier_tree_search",
         "factual_scaling",
         "mutual_information_search",
         "propose_and_judge",
         "retrieve_and_reason",
         "speculative_cascade",
-        "temperature_from_entropy",
-        "thinking_budget",
     }
 )
 """Strategies that nobody has compared with theory yet; this list shrinks."""

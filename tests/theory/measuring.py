@@ -44,6 +44,8 @@ class Measured(NamedTuple):
     drafts: int
     tokens: int
     """Written."""
+    whole_drafts: int
+    """Tokens of all drafts, had those that were ended early been written too."""
 
     @property
     def accuracy(self) -> float:
@@ -59,7 +61,7 @@ def measure(slug: str, params: Mapping[str, Any], world: World, skill: Skill, tr
 
 
 async def _measure(slug: str, params: Mapping[str, Any], world: World, skill: Skill, trials: int) -> Measured:
-    strategy, right, drafts, tokens = catalog()[slug], 0, 0, 0
+    strategy, right, drafts, tokens, whole = catalog()[slug], 0, 0, 0, 0
     settled = strategy.params.model_validate(params)
     for number in range(trials):
         trial = f"{slug} {strategy.describe(settled)}/{number}"
@@ -76,4 +78,5 @@ async def _measure(slug: str, params: Mapping[str, Any], world: World, skill: Sk
         right += answer.answer == ANSWERS[0]
         drafts += model.drafts
         tokens += model.completion_tokens
-    return Measured(right, trials, drafts, tokens)
+        whole += model.whole_drafts
+    return Measured(right, trials, drafts, tokens, whole)

@@ -7,10 +7,11 @@ their `\boxed{…}`. What it says depends on the trial and the call's key alone,
 import random
 import re
 from collections.abc import AsyncGenerator, Callable, Sequence
+from math import exp, log1p
 from typing import NamedTuple
 
 from workers.core.model import Chunk, Request, estimate_tokens
-from workers.core.values import Usage
+from workers.core.values import TokenOdds, Usage
 
 ANSWERS = ("42", "17", "23", "57", "91")
 """The right answer, then wrong ones."""
@@ -20,6 +21,14 @@ STEPS = 3
 """Paragraphs of a solution; one of them, anywhere, is faulty in a wrong one."""
 SOUND, FAULTY = "It follows.", "It seems."
 NO_ERROR = "No error found."
+SURE, UNSURE = 6.0, 4.0
+"""Confidence of all words of a draft, in nats."""
+MUSINGS = "Hm. " * 40
+"""What a draft whose words are measured begins with."""
+TURNING_POINT = 0.8
+"""The temperature at which drafts are best; at others they are as without steps."""
+ENTROPY_LOGITS = {0.2: 1.113, 0.4: 1.894, 0.6: 2.539, 0.8: 3.093, 1.0: 2.934, 1.2: 0.461}
+"""By temperature, what two alternatives are apart: their entropies are 0.025, 0.05, 0.075, 0.1, 0.2 and 0.675."""
 
 _BOX = re.compile(r"\\boxed\{(\d+)\}")
 
@@ -60,25 +69,46 @@ class Reasoner:
 
     def __init__(self, shares: Sequence[float], skill: Skill, trial: str) -> None:
         self.completion_tokens = 0
+        """Those of calls that were ended early as far as they were written."""
         self.drafts = 0
+        self.whole_drafts = 0
+        """Their tokens, had all been written to the end."""
         self._shares = shares
         self._skill = skill
         self._trial = trial
 
     async def stream(self, request: Request) -> AsyncGenerator[Chunk, None]:
-        self._is_large = request.model == "large"
-        text = self._say(request, random.Random(f"{self._trial}/{request.key}"))
-        size = await self.count_tokens(text)
-        self.completion_tokens += size
-        self.drafts += request.role == "draft"
+        chance = random.Random(f"{self._trial}/{request.key}")
+        text = self._say(request, chance)
+        pieces = re.findall(r"\s*\S+", MUSINGS + text) if request.top_logprobs is not None else [text]
+        odds = self._weigh(request, text, chance)
+        size = sum(estimate_tokens(piece) for piece in pieces)
+        if request.role == "draft":
+            self.drafts += 1
+            self.whole_drafts += size
+        for piece in pieces:
+            written = estimate_tokens(piece)
+            self.completion_tokens += written
+            measured = (TokenOdds(piece, *odds),) if request.top_logprobs is not None else ()
+            yield Chunk(text=piece, tokens=written, odds=measured)
         prompt = sum(estimate_tokens(message.content) for message in request.messages)
-        usage = Usage(prompt_tokens=prompt, completion_tokens=size)
-        yield Chunk(text=text, tokens=size, finish_reason="stop", usage=usage)
+        yield Chunk(finish_reason="stop", usage=Usage(prompt_tokens=prompt, completion_tokens=size))
 
     async def count_tokens(self, text: str) -> int:
         return estimate_tokens(text)
 
+    def _weigh(self, request: Request, text: str, chance: random.Random) -> tuple[float, tuple[tuple[str, float], ...]]:
+        """Return the log-probability of each token and its alternatives: surer where a judge would accept the text."""
+        if request.top_p == 1:  # a sweep of temperatures
+            logit = ENTROPY_LOGITS[round(request.temperature, 1)]
+            sure = -log1p(exp(-logit))
+            return sure, (("word", sure), ("other", sure - logit))
+        answers = _BOX.findall(text)
+        sureness = SURE if answers and self._accepts(answers[-1], chance) else UNSURE
+        return -sureness, (("word", -sureness),)
+
     def _say(self, request: Request, chance: random.Random) -> str:
+        self._request = request
         prompt = "\n".join(message.content for message in request.messages)
         for role, cue, act in ACTS:
             if request.role == role and cue in prompt:
@@ -88,7 +118,9 @@ class Reasoner:
     # --- solving ----------------------------------------------------------------------------------------------
 
     def draft(self, prompt: str, chance: random.Random) -> str:
-        return self._draft(strengthen(self._shares) if self._is_large else self._shares, chance)
+        shares = strengthen(self._shares) if self._request.model == "large" else self._shares
+        is_off = self._request.top_p == 1 and self._request.temperature != TURNING_POINT
+        return self._draft(hurry(shares) if is_off else shares, chance)
 
     def hurry(self, prompt: str, chance: random.Random) -> str:
         return self._draft(hurry(self._shares), chance)
@@ -101,6 +133,31 @@ class Reasoner:
     def step(self, prompt: str, chance: random.Random) -> str:
         is_sound = FAULTY not in prompt and chance.random() < self._skill.step
         return f"{SOUND if is_sound else FAULTY} ({chance.random()})"
+
+    def numbered_step(self, prompt: str, chance: random.Random) -> str:
+        """Write the next step of a begun solution; the last one ends in an answer, right after sound steps alone."""
+        number = prompt.count(SOUND) + prompt.count(FAULTY) + 1
+        text = ("Step 1: " if number == 1 else " ") + self.step(prompt, chance)
+        answer = ANSWERS[0] if FAULTY not in prompt + text else self._change(ANSWERS[0], chance)
+        return f"{text} So \\boxed{{{answer}}}." if number == STEPS else text
+
+    def think(self, prompt: str, chance: random.Random) -> str:
+        """Find an answer; when made to think on, think again about the last one."""
+        answers = _BOX.findall(prompt)
+        return self._rewrite(answers[-1:], chance) if answers else self._draft(self._shares, chance)
+
+    def conclude(self, prompt: str, chance: random.Random) -> str:
+        return f"So \\boxed{{{_BOX.findall(prompt)[-1]}}}."
+
+    def spawn(self, prompt: str, chance: random.Random) -> str:
+        """Hand the problem to helpers, then follow one of them."""
+        if not self._request.continues:
+            return '<spawn>["Solve it.", "Solve it too.", "Do the same."]'
+        found = re.findall(r"^\d: (\d+)$", self._request.messages[-1].content, re.M)
+        return f"So \\boxed{{{self._follow(found, chance)}}}."
+
+    def join(self, prompt: str, chance: random.Random) -> str:
+        return f"<join>{_BOX.findall(self._draft(self._shares, chance))[-1]}"
 
     def finish(self, prompt: str, chance: random.Random) -> str:
         """End sound steps rightly, or mend what is faulty."""
@@ -159,6 +216,10 @@ class Reasoner:
         rate = self._skill.fooled if FAULTY in prompt else self._skill.accept
         return f"Verdict: {2 if chance.random() < rate else 0}"
 
+    def score_begun(self, prompt: str, chance: random.Random) -> str:
+        rate = self._skill.fooled if FAULTY in prompt else self._skill.accept
+        return f"Verdict: {ACCEPTED if chance.random() < rate else REJECTED}"
+
     def label(self, prompt: str, chance: random.Random) -> str:
         return "Verdict: " + ", ".join(str(int(self._accepts(answer, chance))) for answer in _BOX.findall(prompt))
 
@@ -190,6 +251,11 @@ def _write_solution(answer: str, chance: random.Random) -> str:
 
 ACTS: Sequence[tuple[str, str, Callable[[Reasoner, str, random.Random], str]]] = [
     ("draft", "Solve the problem step by step.", Reasoner.draft),
+    ("draft", "First think, between <think> and </think>", Reasoner.conclude),
+    ("think", "First think, between <think> and </think>", Reasoner.think),
+    ("parent", "You may hand parts of the work to helpers", Reasoner.spawn),
+    ("child", "This is one part of a larger problem.", Reasoner.join),
+    ("step", "Write each step as one paragraph that begins with `Step`", Reasoner.numbered_step),
     ("draft", "Write nothing but the final answer", Reasoner.hurry),
     ("step", "Write the next step of a solution, and nothing else", Reasoner.step),
     ("draft", "Write the full solution, going on from these steps.", Reasoner.finish),
@@ -202,6 +268,7 @@ ACTS: Sequence[tuple[str, str, Callable[[Reasoner, str, random.Random], str]]] =
     ("select", "Write only their numbers, best first", Reasoner.select),
     ("critique", "List the errors and gaps", Reasoner.criticize),
     ("judge", "from 0 (certainly wrong) to 10 (certainly right)", Reasoner.score),
+    ("judge", "Is every step so far right, and does it lead to the right answer?", Reasoner.score_begun),
     ("judge", "`Verdict: 2` if it surely leads to the right answer", Reasoner.foresee),
     ("judge", "Judge its last step alone", Reasoner.verify_step),
     ("judge", "`Verdict: 1` if the final answer is right", Reasoner.verify),

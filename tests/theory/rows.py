@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from tests.theory import expected, judged, searched, stopping
 from tests.theory.expected import Shares
 from tests.theory.measuring import Kind, World
-from tests.theory.reasoner import ACCEPTED, REJECTED, STEPS, Skill, hurry, strengthen
+from tests.theory.reasoner import ACCEPTED, REJECTED, STEPS, SURE, UNSURE, Skill, hurry, strengthen
 from workers.strategies import catalog
 
 MIXED = World(
@@ -33,7 +33,7 @@ class Saving(NamedTuple):
     """It is as accurate as a vote of so many drafts, always all written,"""
     claim: float
     """and writes at least this part of them less."""
-    expect: Callable[[Shares], float]
+    expect: Callable[[Shares], float] | None = None
     """The mean number of drafts."""
 
 
@@ -156,6 +156,22 @@ def _bred(spread: float) -> Row:
     )  # fmt: skip
 
 
+def _confident(drafts: int, kept: int, like: int, claim: float) -> Row:
+    params = {"drafts": drafts, "warm_up": 4, "kept": kept, "window": 8}
+    return Row(
+        "confidence_voting", params,
+        lambda shares: stopping.confident(shares, drafts, 4, kept, 0.95, **JUDGE, values=(SURE, UNSURE)),
+        LIKELY, Saving(like, claim),
+    )  # fmt: skip
+
+
+def _trees(strategy: str, params: Mapping[str, Any], trees: int, width: int) -> Row:
+    def expect(shares: Shares) -> float:
+        return searched.grown_trees(shares, STEP, trees, width, STEPS, **JUDGE, values=(ACCEPTED, REJECTED))
+
+    return Row(strategy, {**params, "width": width, "steps": STEPS}, expect, STEPWISE)
+
+
 ROWS = (
     Row("direct", {}, lambda shares: shares[0]),
     Row("direct", {}, lambda shares: shares[0], SILENT),
@@ -179,6 +195,19 @@ ROWS = (
     _tournament("teams", 1), _tournament("groups", 3),
     _scrutinized(4, 2, 2), _scrutinized(6, 4, 3),
     _cautious(4, 2, 0.1, "log"), _cautious(4, 2, 0.3, "root"), _cautious(4, 2, 0.1, "log", all_agree=True),
+    _confident(12, 50, like=12, claim=0.3), _confident(12, 90, like=12, claim=0.2),
+    Row(
+        "temperature_from_entropy", {"hottest": 1.2, "samples": 1, "smoothing": False, "drafts": 8},
+        lambda shares: expected.vote(shares, 8),
+    ),
+    Row("budget_forcing", {"extensions": 2}, lambda shares: expected.chain(shares[0], 3, KEEP, MEND)),
+    Row("thinking_budget", {}, lambda shares: shares[0]),
+    Row(
+        "adaptive_parallel_reasoning", {"spawns": 1},
+        lambda shares: searched.forked(shares[0], 3, LEANING),
+    ),
+    _trees("beam_search", {"kept": 1}, 1, 4),
+    _trees("diverse_verifier_tree_search", {"trees": 2}, 2, 2),
     _tree(3, 1, 3), _tree(2, 2, 2),
     _bred(0.2),
     Row(

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import product
 from math import exp, prod
 
-from tests.theory.expected import Shares, binomial, first_of_best, multinomial, vote
+from tests.theory.expected import Shares, binomial, first_of_best, followed, multinomial, vote
 
 State = tuple[bool, ...]
 """Which of the kept states still lead to the right answer, best first."""
@@ -22,6 +22,51 @@ def tree(
                 later[after] = later.get(after, 0) + weight * chance
         spread = later
     return sum(weight * (keep if states[0] else mend) for states, weight in spread.items())
+
+
+def grown_trees(
+    shares: Shares, step: float, trees: int, width: int, steps: int, *, accept: float, fooled: float,
+    values: tuple[int, int],
+) -> float:  # fmt: skip
+    """Trees that each go on from their best step; all children of the last steps vote, weighted by their scores.
+
+    `shares` are those of the answers; a solution with a faulty step ends in one of the wrong ones. One tree is a beam.
+    """
+    sound = 1.0
+    for _ in range(steps - 1):
+        marks = _grow((True,), step, width, 1, accept, fooled)
+        sound *= sum(chance for states, chance in marks if states[0])
+    wrong = [share / sum(shares[1:]) for share in shares[1:]]
+    total = 0.0
+    for alive in product((True, False), repeat=trees):
+        weight = prod(sound if is_sound else 1 - sound for is_sound in alive)
+        ends = [(rate := step if is_sound else 0.0, *((1 - rate) * part for part in wrong)) for is_sound in alive]
+        total += weight * _vote_by_score([end for end in ends for _ in range(width)], accept, fooled, values)
+    return total
+
+
+def _vote_by_score(drafts: Sequence[Shares], accept: float, fooled: float, values: tuple[int, int]) -> float:
+    """Drafts with different shares, in order: the largest sum of scores, then the most drafts, then the earliest."""
+    total = 0.0
+    choices = [
+        [(answer, value, share * chance) for answer, share in enumerate(shares)
+         for value, chance in zip(values, _rates(accept if answer == 0 else fooled), strict=True) if share]
+        for shares in drafts
+    ]  # fmt: skip
+    for cast in product(*choices):
+        first: dict[int, int] = {}
+        sums: dict[int, tuple[int, int]] = {}
+        for place, (answer, value, _) in enumerate(cast):
+            first.setdefault(answer, -place)
+            score, count = sums.get(answer, (0, 0))
+            sums[answer] = (score + value, count + 1)
+        winner = max(sums, key=lambda answer: (sums[answer], first[answer]))
+        total += prod(chance for _, _, chance in cast) * (winner == 0)
+    return total
+
+
+def _rates(rate: float) -> tuple[float, float]:
+    return rate, 1 - rate
 
 
 def _grow(
@@ -108,3 +153,8 @@ def _finish(begun: Sequence[int], shares: Shares, more: int) -> float:
         early = [answer for answer in begun if answer in tied]
         total += weight * (early[0] == 0 if early else (0 in tied) / len(tied))
     return total
+
+
+def forked(p: float, children: int, leaning: float) -> float:
+    """Children solve the same problem; the parent follows one of them, a right one more readily."""
+    return sum(chance * followed(right, children, leaning) for right, chance in enumerate(binomial(children, p)))

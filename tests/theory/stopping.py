@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import gammainc, gammaln
 
-from tests.theory.expected import Counts, Shares, first_of_best
+from tests.theory.expected import Counts, Shares, first_of_best, multinomial
 
 
 class Stopped(NamedTuple):
@@ -48,3 +48,42 @@ def bayes_factor(counts: Counts, unseen: float) -> float:
     density = np.exp(leader * u - x - gammaln(leader))
     doubt = float(np.trapezoid(density * (1 - below), u))
     return len(counts) * (1 - doubt) / doubt
+
+
+def confident(
+    shares: Shares, drafts: int, warm_up: int, kept: int, consensus: float, *, accept: float, fooled: float,
+    values: tuple[float, float],
+) -> float:  # fmt: skip
+    """Drafts are sure or unsure; those below a percentile of the first ones do not vote, and enough weight ends it."""
+    kinds = len(shares)
+    chances = tuple(
+        share * (rate if is_sure else 1 - rate)
+        for is_sure in (True, False)
+        for share, rate in zip(shares, (accept, *[fooled] * (kinds - 1)), strict=True)
+    )
+    total = 0.0
+    for counts, weight in multinomial(chances, warm_up):
+        sure = sum(counts[:kinds])
+        levels = [values[0]] * sure + [values[1]] * (warm_up - sure)
+        line = np.percentile(levels, 100 - kept) - 1e-9
+        is_kept = [value >= line for value in values for _ in range(kinds)]
+        voters = tuple(count if each else 0 for count, each in zip(counts, is_kept, strict=True))
+        total += weight * _go_on(voters, chances, tuple(is_kept), drafts - warm_up, consensus, values)
+    return total
+
+
+@cache
+def _go_on(
+    voters: Counts, chances: Shares, is_kept: tuple[bool, ...], left: int, consensus: float, values: tuple[float, float]
+) -> float:
+    """Return how often the right answer wins from here on; `voters` are the sure ones by answer, then the unsure."""
+    kinds = len(voters) // 2
+    weights = [values[0] * voters[place] + values[1] * voters[place + kinds] for place in range(kinds)]
+    if not left or (any(weights) and max(weights) >= (consensus - 1e-9) * sum(weights)):
+        sizes = [voters[place] + voters[place + kinds] for place in range(kinds)]
+        return first_of_best([(round(weight, 9), size) for weight, size in zip(weights, sizes, strict=True)])
+    total = 0.0
+    for place, chance in enumerate(chances):
+        after = tuple(count + (other == place and is_kept[place]) for other, count in enumerate(voters))
+        total += chance * _go_on(after, chances, is_kept, left - 1, consensus, values)
+    return total

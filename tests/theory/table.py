@@ -29,9 +29,11 @@ class Compared(NamedTuple):
 
     @property
     def saved(self) -> float:
-        """The part of the drafts that a vote as accurate writes and this strategy does not."""
+        """The part of the tokens that a vote as accurate writes and this strategy does not."""
         assert self.row.saving is not None
-        return 1 - self.measured.drafts / self.measured.trials / self.row.saving.like
+        measured = self.measured
+        like = self.row.saving.like * measured.whole_drafts / measured.drafts
+        return 1 - measured.tokens / measured.trials / like
 
     @property
     def keeps_its_claim(self) -> bool:
@@ -96,5 +98,5 @@ def _say_verdict(compared: Compared) -> str:
     words = ["agrees" if compared.agrees else "**disagrees**"]
     if saving:
         kept = "as good as" if compared.keeps_its_claim else "**claim not kept**:"
-        words.append(f"{kept} {saving.like} drafts with {compared.saved:.0%} of them saved")
+        words.append(f"{kept} {saving.like} drafts with {compared.saved:.0%} of their tokens saved")
     return "; ".join(words)
