@@ -16,7 +16,7 @@ A draft without an answer has no vote, but was paid for.
 Cost: at most most_drafts calls; a batch is paid whole. Depth: a call for each batch, at most most_drafts / batch.
 Differs from the paper: drafts come in batches. The probability is computed by an integral, not by drawing; `smoothing`
 is the form of the authors' code, which adds 1 to every count and stops later. Up to three models, whose weights are
-found before, from graded drafts of each on other problems, by a mixed-integer program.
+found before, from graded drafts of each on other problems: `manage.py find_weights SUITE MODEL MODEL`.
 Source: Komiyama et al. 2025, arXiv:2509.21091.
 """
 
