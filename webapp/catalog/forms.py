@@ -154,6 +154,8 @@ def _make(parameter: Parameter, *, required: bool) -> forms.Field:
     if parameter.kind == "boolean":
         box = forms.CheckboxInput(check_test=lambda value: value in (True, "true", "on"))
         return _YesField(required=False, widget=box)
+    if parameter.kind == "prose":
+        return forms.CharField(required=False, widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "false"}))
     kinds: dict[str, type[forms.CharField]] = {
         "integer": _NumberField, "number": _RealField, "integers": _NumbersField, "text": forms.CharField,
     }  # fmt: skip

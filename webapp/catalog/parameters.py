@@ -5,8 +5,11 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ValidationError
 
-Kind = Literal["integer", "number", "integers", "boolean", "choice", "text"]
+Kind = Literal["integer", "number", "integers", "boolean", "choice", "text", "prose"]
 _KINDS: dict[str, Kind] = {"integer": "integer", "number": "number", "boolean": "boolean", "string": "text"}
+
+LONG = 1_000
+"""A text that may have so many characters is prose: it may be empty, and has lines."""
 
 
 class Parameter(NamedTuple):
@@ -24,7 +27,7 @@ class Parameter(NamedTuple):
     """True when `low` itself is refused."""
     choices: tuple[Any, ...] = ()
     most: int | None = None
-    """Most numbers of a list."""
+    """Most numbers of a list, or characters of a prose text."""
     may_be_empty: bool = False
 
     @property
@@ -34,6 +37,8 @@ class Parameter(NamedTuple):
             return f"{len(self.choices)} kinds"
         if self.kind == "boolean":
             return "yes or no"
+        if self.kind == "prose":
+            return f"at most {self.most:,} characters"
         limits = _limits(self)
         return f"each {limits}" if self.kind == "integers" else limits
 
@@ -91,9 +96,8 @@ def _explain(fault: dict[str, Any], parameter: Parameter | None) -> str:
         return str(fault["ctx"]["error"])
     if parameter is None:
         return f"{fault['msg']}."
-    if kind in ("too_short", "too_long"):
-        wanted = f"at most {parameter.most}" if kind == "too_long" else "at least 1"
-        return f"Enter {wanted} numbers, e.g. {parameter.shown_default}."
+    if kind in ("too_short", "too_long", "string_too_long"):
+        return _explain_length(kind, given, parameter)
     if kind in ("greater_than_equal", "greater_than", "less_than_equal", "less_than"):
         size = "large" if kind.startswith("less") else "small"
         each = "every number " if parameter.kind == "integers" else ""
@@ -101,6 +105,13 @@ def _explain(fault: dict[str, Any], parameter: Parameter | None) -> str:
     if kind in ("literal_error", "enum"):
         return f"Choose one of: {', '.join(show_value(choice) for choice in parameter.choices)}."
     return f"{fault['msg']}."
+
+
+def _explain_length(kind: str, given: Any, parameter: Parameter) -> str:
+    if kind == "string_too_long":
+        return f"Enter at most {parameter.most:,} characters; these are {len(given):,}."
+    wanted = f"at most {parameter.most}" if kind == "too_long" else "at least 1"
+    return f"Enter {wanted} numbers, e.g. {parameter.shown_default}."
 
 
 def _limits(parameter: Parameter) -> str:
@@ -141,7 +152,7 @@ def _read(name: str, field: dict[str, Any], default: Any) -> Parameter:
         high=limits.get("maximum", limits.get("exclusiveMaximum")),
         above="exclusiveMinimum" in limits,
         choices=tuple(field.get("enum", (field["const"],) if "const" in field else ())),
-        most=field.get("maxItems"),
+        most=field.get("maxItems", field.get("maxLength")),
         may_be_empty=field.get("may_be_empty", False),
     )
 
@@ -158,4 +169,6 @@ def _kind(field: dict[str, Any], items: dict[str, Any]) -> Kind:
         return "choice"
     if items.get("type") == "integer":
         return "integers"
+    if field.get("maxLength", 0) >= LONG:
+        return "prose"
     return _KINDS.get(field.get("type", ""), "text")

@@ -188,7 +188,8 @@ class Card:
         has_length = "max_tokens" in self.own.values
         room, shown = 2 if has_length else 3, []
         for field in (*self.params, *([] if has_length else [length])):
-            room -= 2 if isinstance(field.field, forms.ChoiceField) else 1
+            is_wide = isinstance(field.field, forms.ChoiceField) or isinstance(field.field.widget, forms.Textarea)
+            room -= 2 if is_wide else 1
             if room < 0:
                 break
             shown.append(field)

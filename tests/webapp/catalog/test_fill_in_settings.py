@@ -28,6 +28,7 @@ class Settings(BaseModel):
     keep: int | None = Field(None, ge=0)
     loud: bool = True
     name: str = "ada"
+    story: str = Field("", max_length=2_000)
 
     @field_validator("name")
     @classmethod
@@ -105,7 +106,7 @@ def test_a_blank_field_may_mean_as_elsewhere():
     filled = SettingsForm(Settings, {"s-spread": "1.5"}, prefix="s", may_be_blank=True)
 
     assert filled.is_valid(), filled.errors
-    assert filled.values == {"spread": 1.5, "loud": False, "name": ""}
+    assert filled.values == {"spread": 1.5, "loud": False, "name": "", "story": ""}
 
 
 def test_ranges_are_told_in_words():
@@ -114,4 +115,21 @@ def test_ranges_are_told_in_words():
     assert ranges == {
         "drafts": "1 to 20,000", "spread": "above 0, up to 2", "widths": "each 1 to 64", "kind": "2 kinds",
         "color": "2 kinds", "keep": "0 or more", "loud": "yes or no", "name": "any",
+        "story": "at most 2,000 characters",
     }  # fmt: skip
+
+
+def test_prose_keeps_its_lines():
+    filled = form(story="One.\r\n\r\nTwo.")
+
+    assert filled.is_valid(), filled.errors
+    assert filled.settings.story == "One.\r\n\r\nTwo."
+    assert "<textarea" in str(filled["story"])
+
+
+def test_prose_may_be_empty():
+    assert form(story="").is_valid()
+
+
+def test_prose_that_is_too_long_says_by_how_much():
+    assert form(story="x" * 2_001).errors == {"story": ["Enter at most 2,000 characters; these are 2,001."]}
