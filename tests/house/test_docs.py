@@ -10,8 +10,8 @@ from django.conf import settings
 
 ROOT = Path(settings.BASE_DIR)
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
-MADE_LATER = ("var/", ".venv/", ".venv-vllm")
-"""Folders that a clone does not have."""
+NO_PATHS = ("var/", ".venv/", ".venv-vllm", "</")
+"""Folders that a clone does not have, and the ends of tags."""
 
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
 _CODE = re.compile(r"`([^`\n]+)`")
@@ -37,9 +37,7 @@ def _paths(text: str) -> set[str]:
     plain = _FENCE.sub(lambda fence: "" if fence[1] else fence[0], text)  # a fence with a language is a program
     words = {word.rstrip(",;") for code in _code(plain) for word in code.split()}
     return {
-        word
-        for word in words
-        if (_FILE.fullmatch(word) or _FOLDERS.fullmatch(word)) and not word.startswith(MADE_LATER)
+        word for word in words if (_FILE.fullmatch(word) or _FOLDERS.fullmatch(word)) and not word.startswith(NO_PATHS)
     }
 
 

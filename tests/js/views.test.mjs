@@ -58,7 +58,7 @@ test("a population stands in order of arrival, island by island, and nobody move
   const members = ["one", "two"].flatMap((group) => [0, 1, 2].map((place) => node(`${group}-${place}`, 0, [], { group })));
   const child = node("one-3", 1, ["one-0", "one-2"], { group: "one" });
 
-  assert.equal(isPopulation(members), true);
+  assert.deepEqual([isPopulation(members), isPopulation([...members, child])], [false, true]);
   const [before, after] = [spotsOf(members), spotsOf([...members, child])];
 
   assert.ok(members.every(({ node: name }) => before.get(name).x === after.get(name).x));
@@ -70,6 +70,14 @@ test("a population stands in order of arrival, island by island, and nobody move
 test("members with several parents are a population, the subtrees of a tree are not", () => {
   assert.equal(isPopulation([node("a", 0), node("b", 0), node("c", 1, ["a", "b"])]), true);
   assert.equal(isPopulation([node("a", 0, [], { group: "1" }), node("b", 0, [], { group: "2" }), node("c", 1, ["a"], { group: "1" })]), false);
+});
+
+test("subtrees stand apart, each with parents above the middle of their children", () => {
+  const trees = ["1", "2"].flatMap((group) => [node(`root-${group}`, 0, [], { group }), ...["a", "b"].map((name) => node(`${name}-${group}`, 1, [`root-${group}`], { group }))]);
+  const spots = spotsOf(trees);
+
+  for (const group of ["1", "2"]) assert.equal(spots.get(`root-${group}`).x, (spots.get(`a-${group}`).x + spots.get(`b-${group}`).x) / 2);
+  assert.ok(spots.get("b-1").x < spots.get("a-2").x);
 });
 
 test("a statistic keeps its values in order, with its threshold", () => {

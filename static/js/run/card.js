@@ -2,7 +2,7 @@
 // One call as a card of fixed height. A streaming card holds a tail of the text, only the opened draft the whole.
 
 import { el, setAttribute, setProperty, setText, showState, stateGlyph } from "../lib/dom.js";
-import { capital, full, short } from "../lib/format.js";
+import { capital, full, plural, short } from "../lib/format.js";
 
 /** @typedef {import("../types/state.d.ts").Call} Call */
 /** @typedef {"small" | "medium" | "large" | "pip"} Size */
@@ -25,6 +25,9 @@ export function lookOf(call) {
   if (call.ruling && RULED.has(call.ruling)) return { state: call.ruling, word: call.answer ?? "" };
   return { state: "done", word: isSolution ? (call.answer ?? "") : "" };
 }
+
+/** @param {import("../types/events.d.ts").Odds} odds */
+export const logprobOf = ({ sum_logprob: sum, tokens }) => (tokens ? (sum / tokens).toFixed(2) : "0");
 
 /** Return how many tokens a pruned call could still have written, at most. @param {Pick<Call, "finishReason" | "maxTokens" | "tokens">} call */
 export const savedBy = (call) => (call.finishReason === "pruned" ? Math.max(0, call.maxTokens - call.tokens) : 0);
@@ -84,7 +87,7 @@ export function newCard(name, number) {
     const { state, word } = lookOf(call);
     setAttribute(root, "data-state", state);
     showState(glyph, state);
-    setText(answer, size !== "pip" ? word : state === "unreadable" ? "none" : word || scoreOf(call));
+    setText(answer, size !== "pip" ? word : state === "unreadable" ? "none" : word || scoreOf(call) || name);
     setAttribute(answer, "data-quiet", call.state === "running" ? "" : null);
     const isLive = size === "large" && call.state === "running";
     setText(tokens, isLive ? `${full(call.tokens)} of ${full(call.maxTokens)}` : short(call.tokens));
@@ -142,6 +145,7 @@ function tailText(text, size) {
 function ownWords(call) {
   if (call.state === "failed") return `${call.error} Text so far is kept.`;
   if (call.finishReason === "pruned") return `Up to ${full(savedBy(call))} tokens saved by pruning; the text is kept.`;
+  if (call.state === "done" && call.odds && !call.text) return `Weighed ${plural(call.odds.tokens, "token")}: log-probability ${logprobOf(call.odds)} each.`;
   if (call.state === "cancelled") return `Stopped at ${full(call.tokens)} tokens; the text is kept.`;
   if (call.state === "running" && !call.tokens) return call.retries ? `Asked again, try ${call.retries + 1}.` : "Waits for the first token.";
   return "";

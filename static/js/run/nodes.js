@@ -18,20 +18,17 @@ const [GUTTER, TOP, NAMES, FIGURE] = [24, 12, 16, 28];
 const [NARROW, WIDE, LOW, HIGH] = [8, 56, 16, 46];
 const SHAPES = /** @type {const} */ ({ open: "open", kept: "kept", pruned: "pruned", final: "final" });
 
-/** Say whether the nodes are a population: members with several parents, or islands of several members. @param {readonly NodePlaced[]} nodes */
-export function isPopulation(nodes) {
-  const roots = nodes.filter((node) => !node.under.length && node.group).map((node) => node.group);
-  return nodes.some((node) => node.under.length > 1) || new Set(roots).size < roots.length;
-}
+/** Say whether the nodes are a population: members with several parents. @param {readonly NodePlaced[]} nodes */
+export const isPopulation = (nodes) => nodes.some((node) => node.under.length > 1);
 
 /**
  * Place every node: a row for each level. A tree has parents above the middle of their children; members of a
- * population stand side by side in order of arrival, island by island.
+ * population stand side by side in order of arrival. Subtrees and islands stand apart.
  * @param {readonly NodePlaced[]} nodes @param {number} width px @param {number} [height] px @returns {Layout}
  */
 export function layOutNodes(nodes, width, height = HEIGHT) {
   const levels = [...new Set(nodes.map((node) => node.level))].sort((one, other) => one - other);
-  const { columns, count, groups } = isPopulation(nodes) ? columnsOfIslands(nodes) : columnsOfTree(nodes);
+  const { columns, count, groups } = findColumns(nodes);
   const top = TOP + (groups.length > 1 ? NAMES : 0);
   const pitch = clamp((width - GUTTER) / count, NARROW, WIDE);
   const row = clamp((height - top - 4) / levels.length, LOW, HIGH);
@@ -47,6 +44,24 @@ export function layOutNodes(nodes, width, height = HEIGHT) {
     radius: Math.min(7, pitch / 2 - 1.5, row / 2 - 3),
     hasFigures,
   };
+}
+
+/** Return the column of every node, group by group with a gap between them. @param {readonly NodePlaced[]} nodes */
+function findColumns(nodes) {
+  const place = isPopulation(nodes) ? columnsInOrder : columnsOfTree;
+  /** @type {Map<string, number>} */
+  const columns = new Map();
+  const groups = [];
+  let count = 0;
+  for (const name of new Set(nodes.map((node) => node.group))) {
+    const start = count ? count + 1 : 0;
+    for (const [node, column] of place(nodes.filter((each) => each.group === name))) {
+      columns.set(node, start + column);
+      count = Math.max(count, Math.ceil(start + column) + 1);
+    }
+    groups.push({ name, column: start });
+  }
+  return { columns, groups, count: Math.max(1, count) };
 }
 
 /** @param {readonly NodePlaced[]} nodes */
@@ -69,29 +84,19 @@ function columnsOfTree(nodes) {
     columns.set(node.node, column);
     return column;
   }
-  for (const node of nodes) if (!columns.has(node.node) && !((above(node)?.level ?? Infinity) < node.level)) place(node);
-  return { columns, count: Math.max(1, count), groups: /** @type {{name: string, column: number}[]} */ ([]) };
+  for (const node of nodes) if (!((above(node)?.level ?? Infinity) < node.level)) place(node);
+  return columns;
 }
 
 /** @param {readonly NodePlaced[]} nodes */
-function columnsOfIslands(nodes) {
-  /** @type {Map<string, number>} */
-  const columns = new Map();
-  const groups = [];
-  let count = 0;
-  for (const name of new Set(nodes.map((node) => node.group))) {
-    if (count) count += 1; // a gap between islands
-    groups.push({ name, column: count });
-    /** @type {Map<number, number>} */
-    const filled = new Map();
-    for (const node of nodes.filter((each) => each.group === name)) {
-      const place = filled.get(node.level) ?? 0;
-      filled.set(node.level, place + 1);
-      columns.set(node.node, count + place);
-    }
-    count += Math.max(...filled.values());
-  }
-  return { columns, count: Math.max(1, count), groups };
+function columnsInOrder(nodes) {
+  /** @type {Map<number, number>} */
+  const filled = new Map();
+  return new Map(nodes.map((node) => {
+    const column = filled.get(node.level) ?? 0;
+    filled.set(node.level, column + 1);
+    return [node.node, column];
+  })); // prettier-ignore
 }
 
 /** @param {number} value @param {number} low @param {number} high */
@@ -159,7 +164,7 @@ function drawNodes({ spots, levels, groups, width, height, radius, hasFigures },
   }
   for (const { node, x, y } of spots.values()) {
     const text = [node.node, node.state, node.value === null ? "" : figure(node.value), node.title].filter(Boolean).join(" · ");
-    const value = node.value === null ? [] : hasFigures ? [svg("text", { x: radius + 4, y: 4 }, figure(node.value))] : barOf(node.value / most, radius);
+    const value = node.value === null ? [] : hasFigures ? [svg("text", { x: radius + 5, y: 4 }, figure(node.value))] : barOf(node.value / most, radius);
     root.append(svg("g", { class: "node", transform: `translate(${x} ${y})`, "data-open": node.calls.at(-1), "data-node": node.node, "data-state": node.state }, svg("title", {}, text), ...shapeOf(node.state, radius), ...value));
   }
   return root;

@@ -37,11 +37,12 @@ export function newPane(facts, number, openCall) {
   /** @type {Map<number, ReturnType<typeof newSection>>} */
   const sections = new Map();
   const notes = el("div", { class: "lane__more" });
-  const main = el("div", { class: "lane__rounds" });
+  const main = el("div", { class: "lane__list" });
+  const rounds = el("div", { class: "lane__rounds" }, main);
   const waiting = el("p", { class: "empty" }, "Waits for a worker. You can close this page; the run goes on.");
   main.append(waiting);
-  body.append(main, notes);
-  const paintViews = newViews(rail, facts, openCall);
+  body.append(rounds, notes);
+  const paintViews = newViews(rounds, facts, openCall);
   /** @type {SizeChoice} */
   let sizes = "auto";
   let room = 0;
@@ -131,21 +132,21 @@ export function newPane(facts, number, openCall) {
   return { root, body, facts, number, paint, setSizes, measure, paintHead: head.paint, toggleDiff: workspace.toggleDiff, cards };
 }
 
-/** Put what a lane shows above its rounds behind the rail: from the start if that is known, else when it comes. @param {HTMLElement} rail @param {LaneFacts} facts @param {(key: string) => void} openCall */
-function newViews(rail, { shows }, openCall) {
+/** Put what a lane shows above its rounds: from the start if that is known, else when it comes. @param {HTMLElement} rounds @param {LaneFacts} facts @param {(key: string) => void} openCall */
+function newViews(rounds, { shows }, openCall) {
   const nodes = newNodes(openCall);
   const statistics = newStatistics(shows.statistics);
-  if (shows.nodes) rail.after(nodes.root);
-  if (shows.statistics.length) rail.after(statistics.root);
+  if (shows.nodes) rounds.prepend(nodes.root);
+  if (shows.statistics.length) rounds.prepend(statistics.root);
 
   /** @param {Lane} lane @param {Set<string>} touched */
   return (lane, touched) => {
     if (touched.has("nodes") && lane.nodes.size) {
-      if (!nodes.root.parentElement) rail.after(nodes.root);
+      if (!nodes.root.parentElement) rounds.prepend(nodes.root);
       nodes.paint([...lane.nodes.values()]);
     }
     if (touched.has("statistics") && lane.statistics.size) {
-      if (!statistics.root.parentElement) rail.after(statistics.root);
+      if (!statistics.root.parentElement) rounds.prepend(statistics.root);
       statistics.paint(lane.statistics);
     }
   };

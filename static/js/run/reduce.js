@@ -136,8 +136,8 @@ const HANDLERS = {
     touch(lane.id, call.key);
   },
   call_finished(lane, event, touch) {
-    const { answer, finish_reason: finishReason, first_token_at: firstTokenAt, retries } = event;
-    endCall(lane, event, touch, { state: "done", answer, finishReason, firstTokenAt, retries });
+    const { answer, finish_reason: finishReason, first_token_at: firstTokenAt, retries, odds = null } = event;
+    endCall(lane, event, touch, { state: "done", answer, finishReason, firstTokenAt, retries, odds });
   },
   call_failed(lane, event, touch) {
     endCall(lane, event, touch, { state: "failed", error: event.error });

@@ -70,7 +70,7 @@ export function newSection(index, hasVotes) {
   function paint(round, lane, cards) {
     setText(title, round.name);
     const votes = lane.votes.get(index);
-    if (!histogram && round.calls.length > 1 && (hasVotes || votes)) {
+    if (!histogram && round.calls.length > 1 && (votes || (hasVotes && SOLUTION_ROLES.has(round.calls[0].role)))) {
       histogram = newHistogram(votes?.expected ?? round.calls.length);
       root.insertBefore(histogram.root, grid);
     }
@@ -81,6 +81,7 @@ export function newSection(index, hasVotes) {
     const own = ownCalls(round).map((call) => cards[round.calls.indexOf(call)]);
     const size = own.length ? own[0].root.classList : null;
     setAttribute(grid, "data-shape", size?.contains("pip") ? "pips" : own.length > 1 ? "two" : "one");
+    setAttribute(grid, "data-mixed", new Set(ownCalls(round).map((call) => call.role)).size > 1 ? "" : null);
     setAttribute(root, "data-grow", size?.contains("draft-card--large") ? "" : null);
     arrange(grid, own.map((card) => card.root));
     arrange(threads, round.threads.map((thread) => paintThread(thread, thread.calls.map((call) => cards[round.calls.indexOf(call)]))));

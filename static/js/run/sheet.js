@@ -4,7 +4,7 @@
 
 import { byId, el, setAttribute, setText, showState, stateGlyph } from "../lib/dom.js";
 import { clock, full, plural, seconds } from "../lib/format.js";
-import { lookOf } from "./card.js";
+import { logprobOf, lookOf } from "./card.js";
 import { listRounds, nameIn } from "./round.js";
 import { newText } from "./text.js";
 
@@ -84,7 +84,8 @@ export function newSheet(callsUrl, find, opened) {
     setAttribute(part("verdict"), "class", `verdict verdict--${look.state}`);
     showState(verdictGlyph, look.state);
     setText(verdictText, look.state === "done" ? "Done" : look.word === call.answer ? (look.state === "right" ? "Right" : "Wrong") : look.word);
-    setText(part("scores"), [...call.scores].map(([by, value]) => `${by} ${value.toFixed(2)}`).join(" · "));
+    const odds = call.odds ? [`log-probability ${logprobOf(call.odds)} a token`] : [];
+    setText(part("scores"), [...odds, ...[...call.scores].map(([by, value]) => `${by} ${value.toFixed(2)}`)].join(" · "));
     setText(part("on-path"), lane.ending?.ledger.critical_path.includes(call.key) ? "on the critical path" : "");
     setText(part("prompt"), call.usage ? full(call.usage.prompt_tokens) : "–");
     setText(part("written"), full(call.tokens));

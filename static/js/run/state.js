@@ -64,5 +64,6 @@ export function newCall(event) {
     error: "",
     ruling: null,
     scores: new Map(),
+    odds: null,
   };
 }

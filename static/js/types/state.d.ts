@@ -1,6 +1,6 @@
 // The state that reduce.js keeps, and the static facts that the page was served with.
 
-import type { AnswerGiven, LaneCancelled, LaneFailed, LaneFinished, NodePlaced, NoteTaken, RunEvent, StatisticTaken, ToolUsed, Usage, VerdictReached, VotesCounted, WorkspaceWritten } from "./events";
+import type { AnswerGiven, LaneCancelled, LaneFailed, LaneFinished, NodePlaced, NoteTaken, Odds, RunEvent, StatisticTaken, ToolUsed, Usage, VerdictReached, VotesCounted, WorkspaceWritten } from "./events";
 
 export type Ruling = VerdictReached["ruling"];
 export type LaneState = "queued" | "running" | "finished" | "failed" | "cancelled";
@@ -38,6 +38,8 @@ export interface Call {
   error: string;
   ruling: Ruling | null;
   scores: Map<string, number>;
+  /** Of calls whose log-probabilities were asked for. */
+  odds: Odds | null;
 }
 
 export interface Round {

@@ -1,0 +1,1 @@
+"""Makes the handbook: a page with a picture for each strategy."""
