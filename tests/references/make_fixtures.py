@@ -20,6 +20,8 @@ def main() -> None:
     _write("votes.json", "its_hub", _hold_votes())
     _write("trees.json", "treequest", _grow_trees())
     _write("mixed_models.json", "treequest", _fit_mixed_models())
+    _write("thoughts.json", "treequest", _grow_thoughts())
+    _write("beams.json", "its_hub", [_search_beams(seed, size, steps) for seed, (size, steps) in enumerate(BEAMS)])
 
 
 def _write(name: str, library: str, cases: list[dict[str, Any]]) -> None:
@@ -218,6 +220,64 @@ def _fit_mixed_models() -> list[dict[str, Any]]:
         old = [(round(mean, 4), round(deviation, 4)) for mean, deviation in fitted]
         cases.append({"groups": [[], *groups], "next": [old[-1], *old[:-1]]})
     return cases
+
+
+# --- searches by steps ------------------------------------------------------------------------------------------------
+
+THOUGHTS = ((1, 1), (1, 3), (2, 2), (2, 5), (3, 4), (5, 5))
+LEVELS = 4
+BEAMS = ((1, 3), (2, 2), (4, 1), (4, 4), (8, 3))
+
+
+def _grow_thoughts() -> list[dict[str, Any]]:
+    """Keep, level by level, the score of every thought and which thought before it was gone on from."""
+    from treequest import TreeOfThoughtsBFSAlgo
+
+    cases = []
+    for seed, (kept, thoughts) in enumerate(THOUGHTS):
+        chance = random.Random(seed)
+        algorithm = TreeOfThoughtsBFSAlgo(breadth_limit=kept, size_limit=thoughts)
+        state, sizes = algorithm.init_tree(), [1, thoughts, *[min(kept, thoughts) * thoughts] * (LEVELS - 2)]
+        levels: list[list[dict[str, Any]]] = []
+        for level, size in enumerate(sizes):
+            state, trials = algorithm.ask_batch(state, size, ["think"])
+            found = []
+            for place, trial in enumerate(trials):
+                parent = state.tree.get_node(trial.node_to_expand)
+                found.append({"under": parent.state[1] if level else None, "score": round(chance.random(), 6)})
+                state = algorithm.tell(state, trial.trial_id, ((level, place), found[-1]["score"]))
+            levels.append(found)
+        cases.append({"kept": kept, "thoughts": thoughts, "levels": levels})
+    return cases
+
+
+def _search_beams(seed: int, size: int, steps: int) -> dict[str, Any]:
+    """Let its_hub keep one beam of `size`: with more, it begins fewer than it goes on with."""
+    from its_hub import AbstractLanguageModel, AbstractProcessRewardModel, StepGeneration
+    from its_hub.core.algorithms.beam_search import BeamSearch  # type: ignore[import-not-found]
+
+    written = iter(range(size * steps))
+    chance = random.Random(seed)
+    scores = [chance.randint(0, 10) for _ in range(size * steps)]
+
+    class Writer(AbstractLanguageModel):  # type: ignore[misc]
+        async def agenerate(self, messages: Any, **_: Any) -> list[dict[str, Any]]:
+            return [{"role": "assistant", "content": f"idea {next(written)}"} for _ in messages]
+
+        async def aevaluate(self, *_: Any) -> list[float]:
+            raise NotImplementedError
+
+        generate = evaluate = aevaluate
+
+    class Judge(AbstractProcessRewardModel):  # type: ignore[misc]
+        async def ascore(self, prompt: Any, texts: list[str]) -> list[float]:
+            return [scores[int(text.rsplit(" ", 1)[1])] / 10 for text in texts]
+
+        score = ascore
+
+    search = BeamSearch(StepGeneration(steps - 1, "\n\n"), Judge(), beam_width=1)
+    best = asyncio.run(search.ainfer(Writer(), "Why?", size))
+    return {"size": size, "steps": steps, "scores": scores, "best": best["content"].split("\n\n")}
 
 
 if __name__ == "__main__":

@@ -4,9 +4,11 @@ The records lie in tests/references, made by `make references`. Where we differ 
 """
 
 import json
+import re
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial
+from itertools import pairwise
 from math import exp, fsum
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -31,6 +33,7 @@ from workers.strategies._bandits import (
     learn_all,
 )
 from workers.strategies._stopping import find_doubt
+from workers.strategies._trees import Node, keep_best
 from workers.strategies._votes import Bloc, find_heaviest
 
 FOLDER = Path(__file__).parents[2] / "references"
@@ -239,3 +242,36 @@ def test_ab_mcts_m_expects_the_scores_that_treequest_expects(case: dict[str, Any
 
     assert draws.mean(axis=0) == pytest.approx(means, abs=0.03)
     assert draws.std(axis=0) == pytest.approx(deviations, rel=0.08)
+
+
+# --- searches by steps: treequest, its_hub ----------------------------------------------------------------------------
+
+
+@named(read_cases("thoughts.json"), "kept", "thoughts")
+def test_tree_of_thoughts_goes_on_from_the_thoughts_that_treequest_goes_on_from(case: dict[str, Any]):
+    """Its tree begins with one thought, from which all others come; ours with as many as every state has after it."""
+    assert len(case["levels"][0]) == 1
+    for level, following in pairwise(case["levels"]):
+        nodes = [Node(str(place), (str(place),), value=thought["score"]) for place, thought in enumerate(level)]
+
+        kept = [int(node.name) for node in keep_best(nodes, case["kept"])]
+
+        assert [thought["under"] for thought in following] == [under for under in kept for _ in range(case["thoughts"])]
+
+
+@named(read_cases("beams.json"), "size", "steps")
+async def test_a_beam_search_ends_where_that_of_its_hub_ends(case: dict[str, Any]):
+    """With one beam kept: where more are, it begins as many as each is copied, and we as many as we go on with."""
+    size, steps = case["size"], case["steps"]
+    ideas = [f"idea {number}" for number in range(size * steps)]
+    script = {
+        "step": [*(f"{idea}." for idea in ideas[:-size]), *(f"\\boxed{{{idea}}}" for idea in ideas[-size:])],
+        "judge": [f"Verdict: {score}" for score in case["scores"]],
+    }
+
+    played = await play(
+        catalog()["beam_search"], {"kept": 1, "width": size, "steps": steps, "selector": "naive"}, replies=script
+    )
+
+    assert played.answer is not None
+    assert re.findall(r"idea \d+", played.answer.text) == case["best"]
