@@ -76,9 +76,12 @@ def fit(strategy: Strategy, params: Mapping[str, Any], sampling: Sampling, goal:
     estimate = _play(strategy, sized, sampling, place.question_bytes)
     if estimate is None:
         return None
-    if goal.is_met(estimate) and place.holds(estimate):
+    fits = _fits(estimate, goal, place)
+    if fits and goal.is_met(estimate):
         return Fitted(sized, sampling, estimate)
-    return _fit_length(strategy, sized, sampling, goal, place)
+    fitted = _fit_length(strategy, sized, sampling, goal, place)
+    is_worse = fitted is None or goal.spent(fitted.estimate) < goal.spent(estimate)
+    return Fitted(sized, sampling, estimate) if fits and is_worse else fitted  # longer calls may be fewer calls
 
 
 def _fit_size(

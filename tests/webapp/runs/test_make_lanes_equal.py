@@ -8,7 +8,7 @@ from tests.webapp.runs.composing import error_at, fields, page_errors, post
 from webapp.runs.budgets import ENOUGH, Goal
 from webapp.runs.fitting import SHORTEST_CALL, Place, find_presets, fit
 from webapp.runs.models import Run
-from webapp.runs.queries import describe_recipe
+from webapp.runs.queries import describe_recipe, estimate_recipe
 from workers.core.values import Sampling
 from workers.strategies import catalog
 
@@ -170,13 +170,21 @@ def test_pressing_one_after_the_other_comes_to_the_same(client, served):
 
 @pytest.mark.parametrize("strategy", catalog().values(), ids=catalog())
 @pytest.mark.parametrize("goal", PRESETS.values(), ids=PRESETS)
-def test_every_strategy_meets_every_preset_or_is_as_cheap_as_it_can(strategy, goal):
+def test_every_strategy_meets_every_preset_or_cannot(strategy, goal):
     fitted = fit(strategy, strategy.params().model_dump(), SAMPLING, goal, PLACE)
 
     assert fitted
-    assert goal.is_met(fitted.estimate) or (
-        goal.spent(fitted.estimate) > goal.tokens and fitted.sampling.max_tokens == SHORTEST_CALL
-    )
+    if goal.spent(fitted.estimate) > goal.tokens:
+        assert fitted.sampling.max_tokens == SHORTEST_CALL
+    elif not goal.is_met(fitted.estimate):
+        longer = with_longer_calls(strategy, fitted)
+        assert not goal.allows(longer) or goal.spent(longer) <= goal.spent(fitted.estimate)
+
+
+def with_longer_calls(strategy, fitted):
+    text = strategy.params.model_validate(fitted.params).model_dump_json()
+    sampling = fitted.sampling.model_copy(update={"max_tokens": fitted.sampling.max_tokens + 1})
+    return estimate_recipe(strategy.slug, text, sampling, PLACE.question_bytes)
 
 
 @pytest.mark.parametrize("strategy", catalog().values(), ids=catalog())
