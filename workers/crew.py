@@ -27,6 +27,9 @@ RENEW_EVERY = 4
 LONGEST_SILENCE_SECONDS = 5.0
 """Without a pulse for longer, a lease may have run out: who has the lanes is asked before a text is shown."""
 
+_idle_threads: list[ThreadPoolExecutor] = []
+"""Database threads of crews that have ended. They keep their connections, which take milliseconds to open."""
+
 T = TypeVar("T")
 
 
@@ -43,6 +46,7 @@ class Desk(NamedTuple):
     save: Callable[[Sequence[Event], Mapping[int, int], Mapping[str, str]], Sequence[Event]]
     give_up: Callable[[Mapping[int, int]], None]
     leave: Callable[[], None]
+    """Called last; another crew may have the thread, and what is open in it, afterwards."""
 
 
 class Crew:
@@ -57,7 +61,7 @@ class Crew:
         self._model = model
         self._publish = publish
         self._places = asyncio.Semaphore(lanes_at_once)
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="desk")
+        self._thread = _idle_threads.pop() if _idle_threads else ThreadPoolExecutor(1, thread_name_prefix="desk")
         self._outbox = Outbox(self._save, self._publish_all)
         self._following: list[Event] = []
         self._is_leaving = False
@@ -178,7 +182,7 @@ class Crew:
                 if unfinished:
                     await self._ask(self._desk.give_up, unfinished)
         await self._ask(self._desk.leave)
-        self._thread.shutdown(wait=False)
+        _idle_threads.append(self._thread)
 
     async def _ask(self, verb: Callable[..., T], *args: Any) -> T:
         try:

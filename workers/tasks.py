@@ -16,7 +16,7 @@ from celery.signals import worker_ready, worker_shutdown
 from celery.worker import state
 from django.conf import settings
 from django.db import Error as DatabaseTrouble
-from django.db import close_old_connections, connections
+from django.db import close_old_connections, connection
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -141,7 +141,7 @@ def _form_crew(run_id: str, claim: Callable[[int], Assignment | None], tools: To
         check_in=patient(partial(claiming.check_in, run_id), _patience_seconds),
         save=patient(partial(recording.save_facts, run_id), _patience_seconds),
         give_up=patient(partial(claiming.give_up, run_id), _patience_seconds),
-        leave=connections.close_all,
+        leave=_keep_connection,
     )
     publisher = Publisher(tools.redis, run_id)
 
@@ -152,6 +152,12 @@ def _form_crew(run_id: str, claim: Callable[[int], Assignment | None], tools: To
 
     follow = partial(tools.spans.follow_lane, run_id) if tools.spans else None
     return Crew(desk, tools.model, publish, LANES_AT_ONCE, follow)
+
+
+def _keep_connection() -> None:
+    """Leave this thread's connection open for the next crew, unless something went wrong with it."""
+    if connection.errors_occurred:
+        connection.close()
 
 
 def _patience_seconds() -> float:

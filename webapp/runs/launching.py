@@ -141,9 +141,9 @@ def start_run(  # noqa: PLR0913  # keywords only; each is a field of the form
         budget_seconds=budget_seconds,
         seed=secrets.randbelow(2**31) if seed is None else seed,
     )
-    Lane.objects.bulk_create(
+    made = Lane.objects.bulk_create(
         (
-            Lane(run=run, recipe=recipe, problem=problem, column=column, row=row, repeat=repeat)
+            Lane(run=run, recipe=recipe, problem=problem, column=column, row=row, repeat=repeat, hinted_at=Now())
             for repeat in range(1, repeats + 1)
             for row, problem in enumerate(problems, 1)
             for column, recipe in enumerate(columns, 1)
@@ -152,7 +152,7 @@ def start_run(  # noqa: PLR0913  # keywords only; each is a field of the form
     )
     transaction.on_commit(lambda: log.info("run_started", run=run.id, lanes=lanes))
     transaction.on_commit(lambda: _begin_log(run))
-    transaction.on_commit(lambda: ask_for_work(run=run))
+    transaction.on_commit(lambda: _send_hints(run, [lane.pk for lane in made], suspects=[]))
     return run
 
 
@@ -175,13 +175,17 @@ def ask_for_work(*, run: Run, lane_ids: Sequence[int] | None = None) -> None:
 
     If the broker is away nothing is raised: the sweep asks again for lanes of which nobody was told.
     """
-    queue = "runs" if run.suite_id is None else "suites"  # a long suite must not delay somebody at the page
     waiting = run.lanes.filter(status=Status.QUEUED)
     if lane_ids is not None:
         waiting = waiting.filter(id__in=lane_ids)
     lanes = list(waiting.filter(deaths__lt=SUSPECT_DEATHS).values_list("id", flat=True))
     suspects = list(waiting.filter(deaths__gte=SUSPECT_DEATHS).values_list("id", flat=True))
     waiting.update(hinted_at=Now())  # first: a sweep meanwhile shall not ask too
+    _send_hints(run, lanes, suspects)
+
+
+def _send_hints(run: Run, lanes: Sequence[int], suspects: Sequence[int]) -> None:
+    queue = "runs" if run.suite_id is None else "suites"  # a long suite must not delay somebody at the page
     hints = [("run_lanes", lanes[start : start + LANES_PER_TASK]) for start in range(0, len(lanes), LANES_PER_TASK)]
     hints += [("run_alone", [lane_id]) for lane_id in suspects]
     try:
@@ -190,7 +194,8 @@ def ask_for_work(*, run: Run, lane_ids: Sequence[int] | None = None) -> None:
             app.send_task(f"workers.tasks.{task}", kwargs=kwargs, queue=queue, retry=False)
     except (BrokerError, RedisError, OSError) as error:
         log.warning("hint_not_sent", run=run.id, error=type(error).__name__)
-        waiting.update(hinted_at=None)  # one hint too many does no harm
+        # one hint too many does no harm
+        run.lanes.filter(status=Status.QUEUED, id__in=[*lanes, *suspects]).update(hinted_at=None)
 
 
 def cancel_run(*, run: Run) -> None:
