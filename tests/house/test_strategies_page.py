@@ -7,12 +7,7 @@ from workers.strategies import catalog
 
 WITHOUT_ROW = frozenset(
     {
-        "ab_mcts",
-        "compute_optimal",
-        "deep_prune",
         "factual_scaling",
-        "mutual_information_search",
-        "propose_and_judge",
         "retrieve_and_reason",
         "speculative_cascade",
     }

@@ -7,11 +7,11 @@ their `\boxed{…}`. What it says depends on the trial and the call's key alone,
 import random
 import re
 from collections.abc import AsyncGenerator, Callable, Sequence
-from math import exp, log1p
+from math import exp, log, log1p
 from typing import NamedTuple
 
 from workers.core.model import Chunk, Request, estimate_tokens
-from workers.core.values import TokenOdds, Usage
+from workers.core.values import FinishReason, TokenOdds, Usage
 
 ANSWERS = ("42", "17", "23", "57", "91")
 """The right answer, then wrong ones."""
@@ -50,6 +50,8 @@ class Skill(NamedTuple):
     """Who reads several solutions follows a right one so many times as readily as a wrong one."""
     step: float = 0.6
     """A next step is sound, after steps that are."""
+    alike: float = 0.95
+    """A judge of two beginnings is right about whether they will end alike."""
 
 
 def strengthen(shares: Sequence[float]) -> tuple[float, ...]:
@@ -78,21 +80,28 @@ class Reasoner:
         self._trial = trial
 
     async def stream(self, request: Request) -> AsyncGenerator[Chunk, None]:
+        if request.scored:
+            yield Chunk(odds=(TokenOdds(request.scored, self._weigh_path(request)),), finish_reason="stop")
+            return
         chance = random.Random(f"{self._trial}/{request.key}")
         text = self._say(request, chance)
-        pieces = re.findall(r"\s*\S+", MUSINGS + text) if request.top_logprobs is not None else [text]
+        if request.top_logprobs is not None and request.role == "draft":
+            text = MUSINGS + text
+        pieces = re.findall(r"\s*\S+", text) if request.top_logprobs is not None else [text]
         odds = self._weigh(request, text, chance)
         size = sum(estimate_tokens(piece) for piece in pieces)
-        if request.role == "draft":
+        if request.role in ("draft", "prefix") and not request.continues:
             self.drafts += 1
-            self.whole_drafts += size
+            self.whole_drafts += size + self._unwritten
         for piece in pieces:
             written = estimate_tokens(piece)
             self.completion_tokens += written
             measured = (TokenOdds(piece, *odds),) if request.top_logprobs is not None else ()
             yield Chunk(text=piece, tokens=written, odds=measured)
         prompt = sum(estimate_tokens(message.content) for message in request.messages)
-        yield Chunk(finish_reason="stop", usage=Usage(prompt_tokens=prompt, completion_tokens=size))
+        reason: FinishReason = "length" if self._unwritten else "stop"
+        written = request.max_tokens if self._unwritten else size
+        yield Chunk(finish_reason=reason, usage=Usage(prompt_tokens=prompt, completion_tokens=written))
 
     async def count_tokens(self, text: str) -> int:
         return estimate_tokens(text)
@@ -103,12 +112,23 @@ class Reasoner:
             logit = ENTROPY_LOGITS[round(request.temperature, 1)]
             sure = -log1p(exp(-logit))
             return sure, (("word", sure), ("other", sure - logit))
+        if text in ("0", "1"):
+            return log(0.9), ((text, log(0.9)), ("1" if text == "0" else "0", log(0.1)))
         answers = _BOX.findall(text)
         sureness = SURE if answers and self._accepts(answers[-1], chance) else UNSURE
         return -sureness, (("word", -sureness),)
 
+    def _weigh_path(self, request: Request) -> float:
+        """Return how likely steps are: with the question more so, most of all where they seem to lead somewhere."""
+        if not request.messages:
+            return -10.0
+        chance = random.Random(f"{self._trial}/{request.key}")
+        rate = self._skill.fooled if FAULTY in request.scored else self._skill.accept
+        level = request.scored.count(SOUND) + request.scored.count(FAULTY)
+        return -10.0 + level * (1.0 if chance.random() < rate else 0.2)
+
     def _say(self, request: Request, chance: random.Random) -> str:
-        self._request = request
+        self._request, self._unwritten = request, 0
         prompt = "\n".join(message.content for message in request.messages)
         for role, cue, act in ACTS:
             if request.role == role and cue in prompt:
@@ -121,6 +141,20 @@ class Reasoner:
         shares = strengthen(self._shares) if self._request.model == "large" else self._shares
         is_off = self._request.top_p == 1 and self._request.temperature != TURNING_POINT
         return self._draft(hurry(shares) if is_off else shares, chance)
+
+    def begin(self, prompt: str, chance: random.Random) -> str:
+        """Write the first words of a draft, from which its answer can be guessed."""
+        answer = chance.choices(ANSWERS[: len(self._shares)], weights=self._shares)[0]
+        self._unwritten = estimate_tokens(MUSINGS + _write_solution(answer, chance))
+        return f"A way to {answer} ({chance.random():.6f})"
+
+    def go_on(self, prompt: str, chance: random.Random) -> str:
+        found = re.findall(r"A way to (\d+)", self._request.messages[-1].content)
+        return MUSINGS + _write_solution(found[-1], chance)
+
+    def foresee_alike(self, prompt: str, chance: random.Random) -> str:
+        one, other = re.findall(r"A way to (\d+)", prompt)
+        return str(int((one == other) == (chance.random() < self._skill.alike)))
 
     def hurry(self, prompt: str, chance: random.Random) -> str:
         return self._draft(hurry(self._shares), chance)
@@ -137,9 +171,21 @@ class Reasoner:
     def numbered_step(self, prompt: str, chance: random.Random) -> str:
         """Write the next step of a begun solution; the last one ends in an answer, right after sound steps alone."""
         number = prompt.count(SOUND) + prompt.count(FAULTY) + 1
-        text = ("Step 1: " if number == 1 else " ") + self.step(prompt, chance)
+        text = (" " if self._request.continues else "Step 1: ") + self.step(prompt, chance)
         answer = ANSWERS[0] if FAULTY not in prompt + text else self._change(ANSWERS[0], chance)
         return f"{text} So \\boxed{{{answer}}}." if number == STEPS else text
+
+    def propose(self, prompt: str, chance: random.Random) -> str:
+        return f"STEP {self.step(prompt, chance)}"
+
+    def propose_answer(self, prompt: str, chance: random.Random) -> str:
+        is_right = FAULTY not in prompt and chance.random() < self._skill.step
+        return f"ANSWER \\boxed{{{ANSWERS[0] if is_right else self._change(ANSWERS[0], chance)}}}"
+
+    def pick_proposal(self, prompt: str, chance: random.Random) -> str:
+        """Prefer what leads to the right answer."""
+        shown = re.findall(r"--- proposal \d+ begins.*?---\n(.*?)\n--- proposal", prompt, re.S)
+        return self._pick([_BOX.findall(each) == [ANSWERS[0]] or SOUND in each for each in shown], chance)
 
     def think(self, prompt: str, chance: random.Random) -> str:
         """Find an answer; when made to think on, think again about the last one."""
@@ -235,9 +281,11 @@ class Reasoner:
 
     def pick(self, prompt: str, chance: random.Random) -> str:
         """Prefer a right one; of several, or among wrong ones, any."""
-        answers = _BOX.findall(prompt)
-        right = [place for place, answer in enumerate(answers, 1) if answer == ANSWERS[0]]
-        wrong = [place for place, answer in enumerate(answers, 1) if answer != ANSWERS[0]]
+        return self._pick([answer == ANSWERS[0] for answer in _BOX.findall(prompt)], chance)
+
+    def _pick(self, marks: Sequence[bool], chance: random.Random) -> str:
+        right = [place for place, mark in enumerate(marks, 1) if mark]
+        wrong = [place for place, mark in enumerate(marks, 1) if not mark]
         chosen = right if right and (not wrong or chance.random() < self._skill.prefer) else wrong
         return f"Verdict: {chance.choice(chosen)}"
 
@@ -250,7 +298,13 @@ def _write_solution(answer: str, chance: random.Random) -> str:
 
 
 ACTS: Sequence[tuple[str, str, Callable[[Reasoner, str, random.Random], str]]] = [
+    ("draft", "A way to", Reasoner.go_on),
+    ("prefix", "Solve the problem step by step.", Reasoner.begin),
+    ("judge", "Will both come to the same final answer?", Reasoner.foresee_alike),
     ("draft", "Solve the problem step by step.", Reasoner.draft),
+    ("step", "Propose what to do next", Reasoner.propose),
+    ("step", "This is the last action.", Reasoner.propose_answer),
+    ("judge", "N is the number of the best proposal", Reasoner.pick_proposal),
     ("draft", "First think, between <think> and </think>", Reasoner.conclude),
     ("think", "First think, between <think> and </think>", Reasoner.think),
     ("parent", "You may hand parts of the work to helpers", Reasoner.spawn),

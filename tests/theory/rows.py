@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from tests.theory import expected, judged, searched, stopping
+from tests.theory import drawn, expected, judged, searched, stopping
 from tests.theory.expected import Shares
 from tests.theory.measuring import Kind, World
 from tests.theory.reasoner import ACCEPTED, REJECTED, STEPS, SURE, UNSURE, Skill, hurry, strengthen
@@ -21,7 +21,8 @@ SILENT = World("silent", (Kind(1, (0.4, 0.3, 0.1)),))
 STEPWISE = World("stepwise", (Kind(1, (0.6, 0.25, 0.15)),))
 
 SKILL = Skill()
-KEEP, MEND, ACCEPT, FOOLED, PREFER, LEANING, STEP = SKILL
+KEEP, MEND, ACCEPT, FOOLED, PREFER, LEANING, STEP, ALIKE = SKILL
+SCORES = (ACCEPTED / 10, REJECTED / 10)
 JUDGE = {"accept": ACCEPT, "fooled": FOOLED}
 REWRITE = {"keep": KEEP, "mend": MEND, "leaning": LEANING}
 
@@ -149,10 +150,9 @@ def _bred(spread: float) -> Row:
     params = {
         "generations": 2, "islands": 1, "conversations": 1, "turns": 2, "parents": 1, "fresh": 0, "spread": spread,
     }  # fmt: skip
-    scores = (ACCEPTED / 10, REJECTED / 10)
     return Row(
         "mind_evolution", params,
-        lambda shares: searched.bred(shares[0], keep=KEEP, mend=MEND, **JUDGE, spread=spread, scores=scores),
+        lambda shares: searched.bred(shares[0], keep=KEEP, mend=MEND, **JUDGE, spread=spread, scores=SCORES),
     )  # fmt: skip
 
 
@@ -197,6 +197,10 @@ ROWS = (
     _cautious(4, 2, 0.1, "log"), _cautious(4, 2, 0.3, "root"), _cautious(4, 2, 0.1, "log", all_agree=True),
     _confident(12, 50, like=12, claim=0.3), _confident(12, 90, like=12, claim=0.2),
     Row(
+        "deep_prune", {"traces": 8, "prefix": "tokens", "prefix_tokens": 8},
+        lambda shares: drawn.pruned(shares, 8, compared=3, finished=5, alike=ALIKE), LIKELY, Saving(8, 0.2),
+    ),
+    Row(
         "temperature_from_entropy", {"hottest": 1.2, "samples": 1, "smoothing": False, "drafts": 8},
         lambda shares: expected.vote(shares, 8),
     ),
@@ -208,6 +212,22 @@ ROWS = (
     ),
     _trees("beam_search", {"kept": 1}, 1, 4),
     _trees("diverse_verifier_tree_search", {"trees": 2}, 2, 2),
+    Row(
+        "mutual_information_search", {"steps": 2, "beam": 1, "depth": STEPS, "gain": 0},
+        lambda shares: searched.tree(STEP, 2, 1, STEPS, **JUDGE, keep=1, mend=0), STEPWISE,
+    ),
+    Row(
+        "compute_optimal", {"budget": 5, "pilot": 2, "steps": STEPS},
+        lambda shares: searched.optimal(shares, STEP, STEPS, 3, **JUDGE, values=(ACCEPTED, REJECTED)),
+    ),
+    Row(
+        "ab_mcts", {"nodes": 5, "batch": 1},
+        lambda shares: drawn.bandit_tree(shares[0], 5, keep=KEEP, mend=MEND, **JUDGE, scores=SCORES),
+    ),
+    Row(
+        "propose_and_judge", {"steps": 2, "proposals": 3},
+        lambda shares: searched.proposed(STEP, 3, 2, PREFER), STEPWISE,
+    ),
     _tree(3, 1, 3), _tree(2, 2, 2),
     _bred(0.2),
     Row(

@@ -158,3 +158,32 @@ def _finish(begun: Sequence[int], shares: Shares, more: int) -> float:
 def forked(p: float, children: int, leaning: float) -> float:
     """Children solve the same problem; the parent follows one of them, a right one more readily."""
     return sum(chance * followed(right, children, leaning) for right, chance in enumerate(binomial(children, p)))
+
+
+def optimal(
+    shares: Shares, step: float, steps: int, more: int, *, accept: float, fooled: float, values: tuple[int, int]
+) -> float:
+    """Two drafts show how hard it is: if they agree, as many more drafts, else one beam; all of them vote."""
+    total = 0.0
+    sound = 1.0
+    for _ in range(steps - 1):
+        sound *= sum(chance for states, chance in _grow((True,), step, more, 1, accept, fooled) if states[0])
+    wrong = [share / sum(shares[1:]) for share in shares[1:]]
+    for pilot in product(range(len(shares)), repeat=2):
+        weight = prod(shares[answer] for answer in pilot)
+        begun = [tuple(float(place == answer) for place in range(len(shares))) for answer in pilot]
+        if len(set(pilot)) == 1:
+            ways = [(1.0, shares)]
+        else:
+            ends = ((chance, step * is_sound) for chance, is_sound in ((sound, 1), (1 - sound, 0)))
+            ways = [(chance, (rate, *((1 - rate) * part for part in wrong))) for chance, rate in ends]
+        for chance, others in ways:
+            total += weight * chance * _vote_by_score([*begun, *[others] * more], accept, fooled, values)
+    return total
+
+
+def proposed(step: float, proposals: int, steps: int, prefer: float) -> float:
+    """At every step a judge picks one of several actions, a right one with `prefer` where it has the choice."""
+    mixed_up = 1 - step**proposals - (1 - step) ** proposals
+    picked: float = step**proposals + prefer * mixed_up
+    return picked**steps
