@@ -22,7 +22,7 @@ Cost: nodes + nodes * judges calls, 1 for one node. Depth: 2 * nodes / batch, ro
 Differs from the paper: it scores by running tests, here a judge does, the model itself unless the recipe names another:
 with a judge that errs the search finds what it likes. A score that cannot be read teaches nothing. The mixed model is
 integrated, not sampled by Markov chains; equal scores leave a noise of 0.02. No form fits each model apart.
-Source: Inoue et al. 2025, arXiv:2503.04412.
+Source: Inoue et al. 2025, arXiv:2503.04412. Reported: CodeContest, DeepSeek-V3, 128 calls: 44.8%, plain sampling 43.2%.
 """
 
 from collections.abc import Coroutine, Sequence

@@ -18,6 +18,7 @@ Cost: 1 call, and for each fork 1 more and its children. Depth: 1 call and 2 mor
 Differs from the paper: the paper trains a model on Countdown to fork; here any model is asked to, in a protocol of our
 own, with an example. Small models seldom fork unless forced. The tokens of the parent's text count again in each call
 that goes on from it; the paper counts them once.
+Reported: Countdown, a context of 4k, trained: 83.4%, serial search 60.0%; below about 4k tokens in total it is worse.
 Source: Pan et al. 2025, arXiv:2504.15466.
 """
 

@@ -17,6 +17,7 @@ Cost: at most most_drafts calls; a batch is paid whole. Depth: a call for each b
 Differs from the paper: drafts come in batches. The probability is computed by an integral, not by drawing; `smoothing`
 is the form of the authors' code, which adds 1 to every count and stops later. Up to three models, whose weights are
 found before, from graded drafts of each on other problems: `manage.py find_weights SUITE MODEL MODEL`.
+Reported: MATH-500, from a digest: about 3 drafts on average are as good as a fixed 10, about 10 as good as 100.
 Source: Komiyama et al. 2025, arXiv:2509.21091.
 """
 

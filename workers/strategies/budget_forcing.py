@@ -18,6 +18,8 @@ Cost: at most extensions + 2 calls, 2 with no extension; at most tries + 1 for r
 Differs from the paper: no model is trained: the prompt asks for the thinking, between tags that models know. It is cut
 at the tag's text, not at its token. The drawing is the recipe's, not always greedy, but for rejection at temperature 1.
 Rejection has a limit. Where a server's template drops thinking from a begun answer, the model answers without it.
+Reported: a 32B model trained on 1,000 thoughts, without and with forcing: AIME 2024 50.0% and 56.7%, MATH-500 92.6%
+and 93.0%, GPQA 56.6% and 59.6%.
 Source: Muennighoff et al. 2025, arXiv:2501.19393.
 """
 

@@ -20,6 +20,8 @@ Cost: drafts calls, ended early or not; warm_up calls if those agree. Depth: 1 c
 Differs from the paper: smaller numbers, for short answers (there 512 drafts, 16 of them to warm up, windows of 2,048).
 Consensus is looked for in order of call, so that the answer does not depend on who is faster; the drafts behind that
 point are ended, or do not count. A draft is ended by closing its stream: a few tokens more than needed are written.
+Reported: the authors' own run of DeepSeek-8B on BRUMO 2025: online 93.3% with 2.7M tokens, the plain vote 90.0% with
+5.8M. It can lose, too (from a digest): GPT-OSS-120B, HMMT 2025, 92.9% by vote, 88.9% filtered.
 Source: Fu et al. 2025, arXiv:2508.15260.
 """
 

@@ -20,6 +20,8 @@ Cost: traces + judgments + finished calls; trace number i has at most min(i - 1,
 token each. Depth: at most traces + 1 calls: to begin, judges for each trace but the first, to finish.
 Differs from the paper: the judge is the model itself, untrained. The list of words, the judge's prompt, and the numbers
 of clusters and of traces finished are not published. The judge answers with one token, so it must not think first.
+Reported: Qwen3-32B, 512 traces, the plain vote and pruned: AIME 2024 86.7% and 90.0% with 13% of the tokens, AIME 2025
+80.0% and 90.0% with 9%, GPQA 70.7% and 70.2% with 14%.
 Source: Tu et al. 2025, arXiv:2510.08483.
 """
 

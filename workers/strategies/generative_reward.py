@@ -17,6 +17,8 @@ only drafts when all agree. Depth: 2 calls, 3 with a review, more with more than
 Differs from the paper: its judge and its reviewer are trained; here the drafting model is asked, and the principles are
 about correctness. Of tied drafts the paper takes one by chance. An evaluation that does not score every draft is left
 out; where none is left, the answer of most drafts goes on. The groups are ours.
+Reported: judging benchmarks overall, a trained 27B judge: 69.9% once, 70.6% by 8 votes, 71.0% by 32; with a reviewer
+72.0% and 72.8%; a plain judge 67.8%.
 Source: Liu et al. 2025, arXiv:2504.02495 (DeepSeek-GRM).
 """
 

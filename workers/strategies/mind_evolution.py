@@ -20,6 +20,7 @@ Depth: 2 * turns * (1 + (generations - 1) * islands) calls, at most 1 more for e
 Differs from the paper: no program rates a solution, so a model does, and the paper leaves that to future work: its
 scores can mislead. The first solutions count as generation 1. The spread and how many parents are drawn are not
 published. The defaults are small; the paper breeds 10 generations of 4 islands, 5 conversations and 4 turns.
+Reported: Gemini 1.5 Flash: TravelPlanner 95.6%, best-of-N 55.6%, revising 82.8%; Trip Planning 96.2%, 77.2%, 74.4%.
 Source: Lee et al. 2025, arXiv:2501.09891.
 """
 

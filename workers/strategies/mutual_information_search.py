@@ -20,6 +20,8 @@ finish. Depth: 2 * depth calls, and 1 to finish.
 Differs from the paper: a path is weighed as a whole, with the words `Step 2:` in it, so that both terms cover the same
 tokens; the generator's own log-probabilities would be free, but also cover where it was stopped. The entropy is a lower
 bound, from twenty alternatives. How sharply it acts (`gain`) is not published.
+Reported: Qwen2.5-7B: StrategyQA 75.8%, a vote of 32 68.7%; ARC-C 92.6% and 81.0%. On CommonsenseQA rStar wins, 85.7%
+to 84.8%.
 Source: Li et al. 2025, arXiv:2510.03632.
 """
 

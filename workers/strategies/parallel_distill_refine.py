@@ -18,6 +18,7 @@ per_sample_topk. Depth: 2 * len(widths) - 1 calls, but len(widths) for random_k 
 Differs from the paper: the prompts are our own. `identity`, with which widths 1, …, 1 are Sequential Refinement, is
 ours. Where a model does not think apart from its answer, the whole text counts as the solution. Solutions too long
 for their share of a prompt keep their end.
+Reported: AIME 2024, o3-mini, at 32k tokens in sequence: 85.2%, one-draft refinement 81.7%, one long call 79.2%.
 Source: Madaan et al. 2025, arXiv:2510.01123.
 """
 

@@ -16,6 +16,8 @@ Cost: drafts + drafts * verdicts calls, 1 for one draft. Depth: 2 calls, 1 for o
 Differs from the paper: its verifier is trained with reinforcement learning, this one is asked. Its penalty was not
 confirmed, so its form and size are parameters. Verdicts that cannot be read are unknown: they are in no mean.
 `all_agree` is from arXiv:2511.21522, which goes by the same name.
+Reported: AIME 2025, drafts of R1-Distill-Qwen-32B and a trained verifier, from the abstract: 54.2% to 70.0% at 16
+times the computing, 83.3% with more.
 Source: Shi & Jin 2025, arXiv:2504.10337 (Heimdall).
 """
 

@@ -13,6 +13,8 @@ Procedure:
 Cost: drafts + aggregations calls, only drafts when enough agree. Depth: 2 calls, 1 when enough agree.
 Differs from the paper: the paper trains the model that aggregates; here the model that drafts is asked to. The order by
 chance, the vote of several aggregations, the stop when enough agree and the majority as a last resort are ours.
+Reported: eight drafts of Qwen3-1.7B, untrained: AIME 2024 63.6%, AIME 2025 44.9%, HMMT 2024 29.5%; the majority of
+them 67.9%, 45.9% and 29.0%; trained to aggregate 70.7%, 50.0% and 33.3%.
 Source: Zhao et al. 2025, arXiv:2509.06870, its row of prompted aggregation.
 """
 

@@ -19,6 +19,7 @@ Differs from the paper: no answer is known to be right, so what is predicted is 
 say, not whether that is true; for the same reason no draft is saved where a vote can only do harm. The styles are zero-
 shot, their prompts our own. The paper's iterated styles are strategies of their own: Sequential Refinement, Tournament.
 The prediction is exact where the paper approximates.
+Reported: with many votes the plain chain of thought is best for all six models in about 80% of cases, from a digest.
 Source: Liu et al. 2025, arXiv:2505.10981.
 """
 

@@ -21,6 +21,7 @@ Differs from the paper: there an agent acts on a screen, and what it sees then i
 world is the solution so far and a calculator. The judge names a number in a line instead of JSON, and one that
 cannot be read chooses nobody, where others take the first. What names no action is taken for a step, or for the answer
 if it holds a box. The prompts are our own.
+Reported: OSWorld, o3, 100 steps: 43.4% with one proposal, 45.2% with eight.
 Source: Yang et al. 2025, arXiv:2507.05791.
 """
 

@@ -16,6 +16,7 @@ Where the collection is empty or holds no word of the query, it answers from wha
 Cost: 1 call, 1 more with `rewrite`, and one for each passage that is rated. Depth: at most 3 calls.
 Differs from the paper: it trains a model that embeds queries and passages; here words are compared, which gains most
 from a rewritten query. No second search follows. A rating that cannot be read counts as the mean of the others.
+Reported: BRIGHT, nDCG@10, a trained embedder: 29.9, with reranking 36.9.
 Source: Shao et al. 2025, arXiv:2504.20595.
 """
 

@@ -11,6 +11,7 @@ Procedure:
 
 Cost: drafts calls. Depth: 1 call.
 Differs from the paper: zero-shot; equal answers are merged by their mathematics, not by their spelling.
+Reported: PaLM 540B, one greedy draft and 40 votes: GSM8K 56.5% and 74.4%, SVAMP 79.0% and 86.6%, AQuA 35.8% and 48.3%.
 Source: Wang et al. 2022, arXiv:2203.11171.
 """
 

@@ -12,6 +12,8 @@ Procedure:
 
 Cost: rounds calls, 2 * rounds - 1 with error analysis. Depth: the same. Patience can save some of them.
 Differs from the paper: the prompts are our own; the early stop by `patience` is ours and off unless asked for.
+Reported: AIME 2024, gemini-2.5-flash, by tokens in sequence: 74.0% at 16k, 83.8% at 32k, 86.7% at 65k; one long call
+76.9% at 16k, 81.2% at 24k.
 Source: Madaan et al. 2025, arXiv:2510.01123, where it is the one-draft case of Parallel-Distill-Refine.
 """
 

@@ -21,6 +21,7 @@ saves no time: what counts is how many tokens the large model left to the small 
 Differs from the paper: the odds are the twenty likeliest of each model, so tests on the large model's own odds are
 exact and sums over the small one's are not. No token is drawn from the large model behind a block that stands whole. At
 temperature 0, the default, nothing is left to chance: the two must share a tokenizer, their texts are compared.
+Reported: 1.85 to 2.6 times lower latency at the large model's quality, from a digest; weaker on Gemma than on T5.
 Source: Narasimhan et al. 2024, arXiv:2405.19261.
 """
 

@@ -17,6 +17,8 @@ Depth: 2 calls, 3 for best_of_n.
 Differs from the paper: a turning point is that of a model and a kind of task; here one problem must do, so there are
 fewer temperatures, and the curve is smoothed. Servers give few alternatives, before temperature: entropy is taken over
 these, as if there were no others, at the draft's temperature; so it is too low where it is high. Top-p is 1 for all.
+Reported: MBPP, from a digest: for 11 of 13 models the temperature lies among the best, 0.6% below the best one on
+average.
 Source: Du et al. 2025, arXiv:2502.05234.
 """
 

@@ -21,6 +21,8 @@ Depth: 1 + log2(n), rounded up, for knockout; 2 for league; at most n for teams 
 Differs from the paper: it ends when one answer is left; one draft plays for each answer unless told otherwise. Who
 stands first changes from judge to judge. A judge that cannot be read prefers nobody, and goes on with the first of two
 teams; with no team left, the majority of its last day is the answer. In groups, whole solutions are read.
+Reported: GPQA, Llama-3.1-70B and Qwen2.5-72B mixed: knockout 45% to 55% with 64 drafts, league 45% to 53% with 16;
+MATH-500, teams 73.0%, majority 69.4%. Groups lose to the majority on AIME 2025, 82.9% to 85.4%.
 Source: Chen et al. 2024, arXiv:2411.19477, knockout and league; Liu et al. 2025, arXiv:2501.13007, teams; Komiyama et
 al. 2025, arXiv:2509.21091, groups.
 """

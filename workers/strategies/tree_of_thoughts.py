@@ -24,6 +24,7 @@ thoughts makes 1 call instead of t. Depth: 2 * levels + 1 calls for breadth, 2 *
 Differs from the paper: the steps are of any problem, not of one puzzle. States with the same text are one, where the
 code gives the later ones the value 0. A verdict that cannot be read counts as the mean of what could be. The depth
 search ends at its first leaf, and all children are evaluated before one is chosen. The prompts are our own.
+Reported: GPT-4, Game of 24: 74%, one chain of thought 4%.
 Source: Yao et al. 2023, arXiv:2305.10601, and the authors' code.
 """
 

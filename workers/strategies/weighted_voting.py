@@ -15,6 +15,8 @@ Cost: drafts + drafts * judges calls, 1 for one draft. Depth: 2 calls, 1 for one
 Differs from the paper: it weighs a draft by its probability, for which the server must give logprobs; here a judge
 weighs it, the drafting model itself, at temperature 0 unless there are several judges. A verdict that cannot be read
 is unknown: the draft weighs as much as the mean of the others.
+Reported: PaLM 540B, GSM8K: 74.1% with votes weighted by normalized probability, 74.4% unweighted, 59.9% by raw
+probability.
 Source: Wang et al. 2022, arXiv:2203.11171, its weighted sums; weights by a verifier as of Li et al. 2022,
 arXiv:2206.02336.
 """
