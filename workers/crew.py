@@ -163,7 +163,8 @@ class Crew:
         following, self._following = self._following, []
         if asyncio.get_running_loop().time() - self._checked_in_at > LONGEST_SILENCE_SECONDS:
             await self._check_in(renew=False)  # this process was halted; texts, unlike facts, pass no fence
-        await self._publish([*(event for event in events if event.lane not in self._lost), *following], since)
+        if ours := [*(event for event in events if event.lane not in self._lost), *following]:
+            await self._publish(ours, since)
 
     def _let_go(self, lane_ids: Iterable[int]) -> None:
         """Stop working on lanes that somebody else has claimed, and write nothing more of them."""

@@ -149,7 +149,9 @@ class Recorder:
         """Bring everything back to life, let the viewers hear the end, and return the record."""
         await self.stack.restore()
         if self._tasks:
-            await asyncio.wait(self._tasks.values(), timeout=within)
+            gone, _ = await asyncio.wait(self._tasks.values(), timeout=within)
+            for task in gone:
+                await task  # a viewer that broke is no viewer that heard the end
         permalinks = {run_id: (await self._page(run_id))["events"] for run_id in self.accepted}
         open_streams = await self._count_open_streams()
         return await asyncio.to_thread(self._read, permalinks, open_streams)

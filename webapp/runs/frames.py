@@ -44,8 +44,8 @@ class LaneEvent(NamedTuple):
 
 
 def join_events(entries: Iterable[Entry]) -> bytes:
-    """Return all events of some entries as one JSON array, without reading them."""
-    return b"[" + b",".join(entry.events[1:-1] for entry in entries) + b"]"
+    """Return all events of some entries as one JSON array, without reading them; some entries may have none."""
+    return b"[" + b",".join(events for entry in entries if (events := entry.events[1:-1])) + b"]"
 
 
 def split_events(entries: Iterable[Entry]) -> list[LaneEvent]:

@@ -4,7 +4,16 @@ import json
 
 import pytest
 
-from webapp.runs.frames import NOWHERE, PAGE_BYTES, cut_pages, encode_snapshot, first_page, pick_lanes, split_events
+from webapp.runs.frames import (
+    NOWHERE,
+    PAGE_BYTES,
+    cut_pages,
+    encode_snapshot,
+    first_page,
+    join_events,
+    pick_lanes,
+    split_events,
+)
 from workers.live.stream import Entry, Position
 
 LONG = b'{"lane":1,"text":"%b"}' % (b"x" * 100_000)
@@ -32,6 +41,13 @@ def test_a_page_takes_what_fits_and_at_least_one_entry(sizes, taken):
     entries = [Entry(offset, b"x" * size, 0.0) for offset, size in enumerate(sizes, 1)]
 
     assert list(first_page(entries)) == entries[:taken]
+
+
+def test_entries_are_joined_to_one_array_even_if_some_are_empty():
+    entries = [Entry(offset, events, 0.0) for offset, events in enumerate((b"[]", b'["a"]', b"[]", b'["b","c"]'), 1)]
+
+    assert json.loads(join_events(entries)) == ["a", "b", "c"]
+    assert join_events(entries[:1]) == b"[]"
 
 
 def test_a_part_of_a_run_gets_its_lanes_and_the_runs_own_events():

@@ -44,7 +44,9 @@ def test_a_worker_that_wakes_up_shows_nothing_of_lanes_it_has_lost() -> None:
     asyncio.run(work(run, lane_ids(run), HaltedModel()))
 
     top = stream.read_position(redis_now(), run.id).offset
-    shown = [event for entry in stream.read_back(redis_now(), run.id, top) for event in orjson.loads(entry.events)]
+    entries = stream.read_back(redis_now(), run.id, top)
+    shown = [event for entry in entries for event in orjson.loads(entry.events)]
+    assert b"[]" not in [entry.events for entry in entries], "it wrote an entry with nothing in it"
     assert [event["text"] for event in shown if event["kind"] == "text_delta"] == ["Word of draft-1."]
     assert Lane.objects.get().fence == 3
 
