@@ -13,8 +13,9 @@ from pydantic import ConfigDict, Field
 
 from webapp.problems.models import Problem
 from webapp.runs import launching, models_on_server, previews, queries
-from webapp.runs.budgets import MOST_CALLS, MOST_TOKENS
+from webapp.runs.budgets import MOST_CALLS, MOST_TOKENS, Axis, Goal
 from webapp.runs.continuing import continue_run
+from webapp.runs.equalizing import equalize_spec
 from webapp.runs.forms import ProblemForm
 from webapp.runs.models import Call, Event, Lane, Recipe, Run, SavedRecipe
 from webapp.runs.queries import estimate_recipe
@@ -66,12 +67,22 @@ class BudgetIn(In):
     seconds: int | None = Field(None, ge=1, le=86_400)
 
 
+class EqualIn(In):
+    """What all lanes spend alike, if every call writes its whole limit."""
+
+    axis: Axis
+    tokens: int = Field(ge=100, le=MOST_TOKENS)
+
+
 class RunIn(In):
     """What to compare on which problem."""
 
     problem: ProblemIn
     recipes: list[LaneIn] = Field(min_length=1, max_length=8)
     budget: BudgetIn = Field(default_factory=BudgetIn.model_construct)
+    equal: EqualIn | None = Field(
+        None, description="Fit every recipe to this: the strategy's size first, then the length of a call."
+    )
     seed: int | None = Field(None, ge=0, lt=2**31)
 
 
@@ -96,6 +107,7 @@ class RunBrief(Schema):
     url: str
     status: str
     lanes: list[LaneBrief]
+    notes: list[str] = Field(default_factory=list, description="Which recipes cannot spend what all are to spend.")
 
 
 class UsageOut(Schema):
@@ -192,11 +204,12 @@ def start(request: HttpRequest, body: RunIn) -> Status[RunBrief]:
     specs = [_spec(lane) for lane in body.recipes]
     try:
         problem = _problem(body.problem)
+        specs, notes = _equalize(specs, body.equal, problem.question)
         for spec in specs:
             _check_cost(launching.check_recipe(spec), problem.question)
         run = launching.start_run(
             problems=[problem], recipes=specs, seed=body.seed,
-            budget_tokens=body.budget.total_tokens, budget_seconds=body.budget.seconds,
+            budget_tokens=body.budget.total_tokens or _cap(body.equal), budget_seconds=body.budget.seconds,
         )  # fmt: skip
     except launching.BadRecipe as error:
         raise HttpError(422, str(error)) from error
@@ -204,7 +217,20 @@ def start(request: HttpRequest, body: RunIn) -> Status[RunBrief]:
         LaneBrief(id=lane.pk, strategy=lane.recipe.strategy, status=lane.status)
         for lane in run.lanes.select_related("recipe")
     ]
-    return Status(201, RunBrief(id=run.id, url=_url(request, run), status=run.status, lanes=lanes))
+    return Status(201, RunBrief(id=run.id, url=_url(request, run), status=run.status, lanes=lanes, notes=notes))
+
+
+def _equalize(
+    specs: list[launching.RecipeSpec], equal: EqualIn | None, question: str
+) -> tuple[list[launching.RecipeSpec], list[str]]:
+    if equal is None:
+        return specs, []
+    fitted = [equalize_spec(spec, Goal(equal.axis, equal.tokens), question) for spec in specs]
+    return [spec for spec, _ in fitted], [note for _, note in fitted if note]
+
+
+def _cap(equal: EqualIn | None) -> int | None:
+    return equal.tokens if equal and equal.axis == "total_tokens" else None
 
 
 def _spec(lane: LaneIn) -> launching.RecipeSpec:

@@ -1,4 +1,4 @@
-"""Change a form so that its lanes spend alike: the buttons Small, Medium, Large and Fit."""
+"""Make lanes spend alike: in a form, by its buttons Small, Medium, Large and Fit; or as recipes of a program."""
 
 from django.http import QueryDict
 
@@ -6,7 +6,11 @@ from webapp.catalog.forms import write_texts
 from webapp.runs.budgets import Goal
 from webapp.runs.fitting import Fitted, Place, fit
 from webapp.runs.forms import Card, ComparisonForm
-from webapp.runs.previews import question_bytes, shared_sampling
+from webapp.runs.launching import BadRecipe, RecipeSpec, check_recipe
+from webapp.runs.models_on_server import list_models, shortest_context
+from webapp.runs.previews import explain_unequal, question_bytes, shared_sampling
+from workers.core.values import Sampling
+from workers.strategies import catalog
 
 
 def equalize(form: ComparisonForm, texts: QueryDict, goal: Goal) -> None:
@@ -36,3 +40,25 @@ def _fit_card(form: ComparisonForm, texts: QueryDict, card: Card, goal: Goal) ->
         length = fitted.sampling.max_tokens
         texts[f"{card.prefix}-sampling-max_tokens"] = "" if length == shared.max_tokens else f"{length:,}"
     return fitted
+
+
+def equalize_spec(spec: RecipeSpec, goal: Goal, question: str) -> tuple[RecipeSpec, str]:
+    """Return the recipe that comes closest to the goal, and a sentence if it cannot spend as much.
+
+    Raises BadRecipe if it is wrong, or cannot spend as little; ServerDown.
+    """
+    recipe = check_recipe(spec)
+    strategy, sampling = catalog()[recipe.strategy], Sampling.model_validate(recipe.sampling)
+    context = shortest_context((recipe.model, *recipe.models.values()), list_models())
+    place = Place(len(question.encode("utf-8", "replace")), context)
+    fitted = fit(strategy, recipe.params, sampling, goal, place)
+    if fitted is None:
+        return spec, ""
+    params = strategy.params.model_validate(fitted.params).model_dump(mode="json")
+    fitted_spec = spec._replace(params=params, sampling=fitted.sampling.model_dump())
+    if goal.is_met(fitted.estimate):
+        return fitted_spec, ""
+    sentence = explain_unequal(goal, fitted.estimate, fitted.estimate)
+    if not goal.allows(fitted.estimate):
+        raise BadRecipe({strategy.slug: [sentence]})
+    return fitted_spec, f"{strategy.slug}: {sentence}"

@@ -21,7 +21,7 @@ from webapp.runs.budgets import Budget, Equality, Goal
 from webapp.runs.capabilities import find_lacks
 from webapp.runs.launching import RecipeSpec, own_models
 from webapp.runs.models import SavedRecipe
-from webapp.runs.models_on_server import ServedModel
+from webapp.runs.models_on_server import ServedModel, shortest_context
 from workers import graders, strategies
 from workers.core.capabilities import FEATURES
 from workers.core.errors import UnreadableAnswer
@@ -272,9 +272,7 @@ class ComparisonForm:
 
     def context_of(self, card: Card) -> int | None:
         """Return the longest prompt and text together that all of the card's models read, if the server says."""
-        asked = card.all_models(self.model)
-        known = [model.context_tokens for model in self.served or () if model.name in asked and model.context_tokens]
-        return min(known, default=None)
+        return shortest_context(card.all_models(self.model), self.served or ())
 
     def _judge(self) -> None:
         for form in (self.problem, self.sampling, self.budget, self.equality):

@@ -1,6 +1,7 @@
 """What the model server offers, asked over HTTP and remembered for a few seconds."""
 
 import time
+from collections.abc import Collection, Iterable
 from typing import Any, NamedTuple
 from urllib.error import HTTPError
 from urllib.request import HTTPRedirectHandler, Request, build_opener
@@ -47,6 +48,12 @@ _memory: dict[str, tuple[float, "list[ServedModel] | ServerDown | None"]] = {}
 def model_names() -> list[str]:
     """Return the names of the models on the server, the configured one first. Raises ServerDown."""
     return [model.name for model in list_models()]
+
+
+def shortest_context(names: Collection[str], models: Iterable[ServedModel]) -> int | None:
+    """Return the longest prompt and text together that all these models read, if the server says."""
+    known = [model.context_tokens for model in models if model.name in names and model.context_tokens]
+    return min(known, default=None)
 
 
 class _NoRedirects(HTTPRedirectHandler):

@@ -93,10 +93,10 @@ def _warn(form: ComparisonForm, card: Card, estimate: Estimate) -> Iterator[str]
         yield f"The cap of {cap:,} tokens may end it early."
     if form.goal and not form.goal.is_met(estimate):
         best = fit(card.strategy, card.params.values, shared_sampling(form), form.goal, place)
-        yield _explain_unequal(form.goal, estimate, best.estimate if best else None)
+        yield explain_unequal(form.goal, estimate, best.estimate if best else None)
 
 
-def _explain_unequal(goal: Goal, estimate: Estimate, best: Estimate | None) -> str:
+def explain_unequal(goal: Goal, estimate: Estimate, best: Estimate | None) -> str:
     """Say why a lane does not spend what all are to spend: its strategy cannot, or its settings are others."""
     spent = goal.spent(estimate)
     if best is None or goal.spent(best) != spent:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.webapp.runs.composing import error_at, fields, page_errors, post
 from webapp.runs.budgets import ENOUGH, Goal
-from webapp.runs.fitting import SHORTEST_CALL, Place, find_presets, fit
+from webapp.runs.fitting import LONGEST_CALL, SHORTEST_CALL, Place, find_presets, fit
 from webapp.runs.models import Run
 from webapp.runs.queries import describe_recipe, estimate_recipe
 from workers.core.values import Sampling
@@ -15,7 +15,7 @@ from workers.strategies import catalog
 pytestmark = pytest.mark.django_db
 PLACE = Place(question_bytes=100, context_tokens=None)
 SAMPLING = Sampling(max_tokens=1024)
-PRESETS = {preset.name: preset.goal for preset in find_presets(SAMPLING, 100)}
+PRESETS = {preset.name: preset.goal for preset in find_presets(SAMPLING, 100) if preset.size != "medium"}
 
 
 def texts_of(page):
@@ -165,6 +165,34 @@ def test_pressing_one_after_the_other_comes_to_the_same(client, served):
     }
 
 
+# --- for programs ----------------------------------------------------------------------------------------------
+
+
+def ask(client, equal, *slugs):
+    body = {"problem": {"question": "What is 6 times 7?"}, "recipes": [{"strategy": slug} for slug in slugs]}
+    response = client.post("/api/v1/runs", body | {"equal": equal}, content_type="application/json")
+    return response.status_code, response.json()
+
+
+def test_programs_make_lanes_equal_too(client, served):
+    status, body = ask(client, {"axis": "total_tokens", "tokens": 6_000}, "direct", "self_consistency", "tournament")
+
+    run = Run.objects.get()
+    assert (status, body["notes"], run.budget_tokens) == (201, [], 6_000)
+    assert all(5_400 <= estimate["total_tokens"] <= 6_000 for estimate in estimates(run))
+
+
+def test_programs_hear_what_a_strategy_cannot_spend(client, small_context):
+    more = ask(client, {"axis": "total_tokens", "tokens": 6_000}, "direct", "self_consistency")
+    less = ask(client, {"axis": "critical_path", "tokens": 100}, "parallel_distill_refine")
+
+    assert more[0] == 201
+    assert more[1]["notes"] == ["direct: It cannot spend more than 2,048 of 6,000 tokens."]
+    assert less[0] == 422
+    assert re.match(r"parallel_distill_refine: It cannot spend less than \d+ tokens", less[1]["detail"])
+    assert Run.objects.count() == 1
+
+
 # --- every strategy --------------------------------------------------------------------------------------------
 
 
@@ -177,13 +205,13 @@ def test_every_strategy_meets_every_preset_or_cannot(strategy, goal):
     if goal.spent(fitted.estimate) > goal.tokens:
         assert fitted.sampling.max_tokens == SHORTEST_CALL
     elif not goal.is_met(fitted.estimate):
-        longer = with_longer_calls(strategy, fitted)
+        longer = with_calls_of_twice_the_length(strategy, fitted)
         assert not goal.allows(longer) or goal.spent(longer) <= goal.spent(fitted.estimate)
 
 
-def with_longer_calls(strategy, fitted):
+def with_calls_of_twice_the_length(strategy, fitted):
     text = strategy.params.model_validate(fitted.params).model_dump_json()
-    sampling = fitted.sampling.model_copy(update={"max_tokens": fitted.sampling.max_tokens + 1})
+    sampling = fitted.sampling.model_copy(update={"max_tokens": min(LONGEST_CALL, 2 * fitted.sampling.max_tokens)})
     return estimate_recipe(strategy.slug, text, sampling, PLACE.question_bytes)
 
 

@@ -42,6 +42,7 @@ def test_a_run_is_created_with_a_lane_for_each_recipe(client: Client) -> None:
         "url": f"http://testserver/r/{run.id}/",
         "status": "queued",
         "lanes": [{"id": lane.pk, "strategy": lane.recipe.strategy, "status": "queued"} for lane in run.lanes.all()],
+        "notes": [],
     }
     assert [lane["strategy"] for lane in body["lanes"]] == ["direct", "self_consistency"]
 
