@@ -238,7 +238,7 @@ async def test_more_tasks_than_children_are_cut_and_told():
 
 
 async def test_a_childs_text_is_bounded_and_a_child_cut_off_has_found_nothing():
-    played = await fork([spawn("one"), "\\boxed{7}"], ["word " * 20 + "<join>3"], child_tokens=16)
+    played = await fork([spawn("one"), "\\boxed{7}"], ["\\boxed{5} " + "word " * 20 + "<join>3"], child_tokens=16)
 
     assert "1: none\n" in begun_of(played, "parent-2")
 

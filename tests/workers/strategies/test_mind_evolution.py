@@ -153,9 +153,21 @@ async def test_the_best_of_an_island_move_on_to_the_next_and_from_the_last_to_th
     assert len(copies) == 2  # what the second island would send back is there already
 
 
+async def test_what_arrives_may_move_on_at_once_and_the_last_island_sends_to_the_first():
+    params = {**SMALL, "generations": 1, "islands": 3, "conversations": 1, "turns": 1, "emigrants": 1}
+
+    played = await play(EVOLUTION, params, replies=judged_by({1: 3, 2: 9, 3: 2}))
+
+    assert [(node.node, node.group, node.under) for node in nodes_of(played) if "/" in node.node] == [
+        ("draft-1/2/1", "Island 2", ("draft-1",)),
+        ("draft-2/3/1", "Island 3", ("draft-2",)),
+        ("draft-2/1/1", "Island 1", ("draft-2/3/1",)),
+    ]
+
+
 async def test_a_reset_gives_the_lowest_island_what_one_call_picks():
     scores = {1: 2, 2: 3, 3: 8, 4: 7}
-    params = {**SMALL, "turns": 1, "emigrants": 0, "reset_interval": 1, "elites": 1}
+    params = {**SMALL, "turns": 1, "emigrants": 0, "reset_interval": 1, "elites": 1, "fresh": 0}
 
     replies = {**judged_by(scores), "select": ("[2]",)}
     played = await play(EVOLUTION, params, replies=replies)
@@ -164,6 +176,9 @@ async def test_a_reset_gives_the_lowest_island_what_one_call_picks():
     assert [node.node for node in nodes_of(played) if node.state == "pruned"] == ["draft-1", "draft-2"]
     assert [(node.node, node.group) for node in nodes_of(played) if "/" in node.node] == [("draft-4/1/1", "Island 1")]
     assert played.graph["select-1"] == {f"{role}-{n}" for role in ("draft", "judge") for n in range(1, 5)} - {"draft-1"}
+    assert [node.under for node in nodes_of(played) if (node.group, node.level) == ("Island 1", 1)] == [
+        ("draft-4/1/1",), ("draft-4/1/1",),
+    ]  # fmt: skip
 
 
 async def test_a_reset_that_cannot_be_read_takes_the_highest_scores():
