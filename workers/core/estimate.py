@@ -3,6 +3,8 @@
 So the preview needs no formula: it runs the strategy itself, with the real prompts and the real call graph.
 """
 
+import json
+import re
 from collections.abc import AsyncGenerator
 from contextlib import suppress
 from typing import Any, NamedTuple
@@ -16,6 +18,7 @@ from workers.core.strategy import Strategy
 from workers.core.values import Problem, Sampling, Usage
 
 BLANK_LINE = "\n\n"
+_BLOCK_END = re.compile(r"</(\w+)>")
 
 
 class Estimate(NamedTuple):
@@ -44,7 +47,7 @@ class SilentModel:
         if self._most_calls is not None and self._calls > self._most_calls:
             raise BudgetSpent(f"The estimate ends after {self._most_calls} calls.")
         written = 1 if request.scored else min(self._tokens or request.max_tokens, request.max_tokens)
-        if BLANK_LINE in request.stop:  # a step is taken for an eighth of a text
+        if _is_step(request):  # it is taken for an eighth of a text
             written = max(1, written // 8)
         text = self._write(request, written)
         usage = Usage(prompt_tokens=estimate_prompt(request), completion_tokens=written)
@@ -56,19 +59,27 @@ class SilentModel:
 
         It stands in paragraphs that can be taken for steps or for the entries of a list, and are never the same twice.
         Seven answers in turn, so that no strategy stops early because one round says what the round before said; one
-        verdict, so that judges never settle what a tie would have to. A step is one paragraph and never the last.
+        verdict, so that judges never settle what a tie would have to. A step is one paragraph and never the last. What
+        is stopped at the end of a block is that block, full of entries.
         """
         if request.scored:
             return ""
-        if BLANK_LINE in request.stop:
+        if _is_step(request):
             return f"{self._calls} ".ljust(4 * tokens, "e")
         entries = [f"{number}. {self._calls}.{number} ".ljust(28, "e") for number in range(1, tokens // 8 + 1)]
+        if block := next(filter(None, map(_BLOCK_END.fullmatch, request.stop)), None):
+            return f"<{block[1]}>{json.dumps(entries)}"
         paragraphs = "".join(f"{entry}e.{BLANK_LINE}" for entry in entries)
         return f"{paragraphs[: 4 * (tokens - 5)]}\\boxed{{{1 + self._calls % 7}}}\nVerdict: 1"
 
     async def count_tokens(self, text: str) -> int:
         """Return the estimate."""
         return estimate_tokens(text)
+
+
+def _is_step(request: Request) -> bool:
+    """Say whether the text is stopped at the end of a paragraph or a line."""
+    return any(stop.startswith("\n") for stop in request.stop)
 
 
 async def estimate_cost(  # noqa: PLR0913  # keywords only

@@ -32,6 +32,8 @@ FORMS = ["gaussian", "beta", "mixed"]
 MIX = catalog()["prompting_mix"]
 EVOLUTION = catalog()["mind_evolution"]
 CASCADE = catalog()["cascade"]
+APR = catalog()["adaptive_parallel_reasoning"]
+MITS = catalog()["mutual_information_search"]
 
 
 async def estimate(strategy: Any, **params: Any) -> Estimate:
@@ -215,3 +217,20 @@ async def test_ab_mcts_costs_its_answers_and_their_judges(nodes: int, batch: int
     cost = await estimate(AB_MCTS, nodes=nodes, batch=batch, judges=judges, form=form)
 
     assert (cost.calls, cost.depth) == (nodes + nodes * judges, 2 * ceil(nodes / batch))
+
+
+@given(spawns=st.integers(0, 4), children=st.integers(1, 8), forced=st.booleans())
+@settings(max_examples=20)
+async def test_adaptive_parallel_reasoning_costs_at_most_its_forks_and_their_children(
+    spawns: int, children: int, forced: bool
+):
+    cost = await estimate(APR, spawns=spawns, children=children, forced=forced)
+
+    assert (cost.calls, cost.depth) == (1 + spawns * (1 + children), 1 + 2 * spawns)
+
+
+async def test_mutual_information_search_costs_a_level_for_each_step():
+    cost = await estimate(MITS, steps=3, beam=2, depth=4, gain=0)
+
+    assert cost.calls == 3 * (3 + 3 * 3 * 2) + 2
+    assert cost.depth == 2 * 4 + 1
