@@ -141,6 +141,16 @@ async def test_complete_beams_leave_and_the_others_are_as_many_again():
     assert (played.answer.answer, played.answer.note) == ("1", "score 0.90, best of 4")  # the first four that end
 
 
+async def test_the_search_ends_when_enough_is_complete_though_beams_could_go_on():
+    played = await play(
+        BEAM,
+        {"kept": 1, "width": 2, "steps": 9},
+        replies=steps(lambda number: "\\boxed{1}" if number % 2 else f"idea {number}."),
+    )
+
+    assert len(played.graph) == 8
+
+
 async def test_the_search_ends_when_nothing_goes_on():
     played = await play(
         BEAM, {"kept": 1, "width": 3, "steps": 9}, replies=steps(lambda number: f"So \\boxed{{{number}}}.")

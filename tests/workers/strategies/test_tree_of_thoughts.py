@@ -295,6 +295,18 @@ async def test_the_depth_search_visits_at_most_its_limit_and_nothing_pruned(
     assert played.lane.ledger().depth <= 2 * visits + 1
 
 
+@pytest.mark.parametrize(("verdict", "is_read"), [("Verdict: 1", True), ("Hm.", False)])
+async def test_the_depth_search_prunes_what_gets_no_vote_unless_nothing_does(verdict: str, is_read: bool):
+    script = thoughts() | {"judge": Endless(lambda number: verdict)}
+
+    played = await play(TOT, {"search": "depth", "evaluate": "vote", "thoughts": 2, "depth": 1}, replies=script)
+
+    shown = played.prompts["judge-1"]
+    is_first = shown.index("thought 1") < shown.index("thought 2")
+    unvoted = ["1-2" if is_first else "1-1"] if is_read else []
+    assert [node.node for node in played.all_of(NodePlaced) if node.state == "pruned"] == unvoted
+
+
 async def test_the_deepest_state_counts_when_the_visits_are_spent():
     played = await judged(lambda text: "Verdict: 1", search="depth", thoughts=2, depth=5, visits=2)
 
