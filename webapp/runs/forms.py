@@ -116,7 +116,7 @@ class Part:
     @property
     def label(self) -> str:
         """Return what stands over its field."""
-        return f"Model of the {self.title.replace('_', ' ')}"
+        return f"Model: {self.title.replace('_', ' ')}"
 
 
 class Card:
