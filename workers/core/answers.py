@@ -15,7 +15,9 @@ _BRACES = re.compile(r"\\.|[{}]", re.DOTALL)
 _PLACEHOLDERS = frozenset({"", "...", "…", "\\ldots", "\\dots", "answer", "your answer", "final answer"})
 _LONGEST_SENTENCE = 100
 _LINE = re.compile(
-    r".*\banswers?(?: to [\w ]{1,60}?)?[*_ \t]{0,4}(?:(?P<colon>(?:\b(?:is|are))?[ \t]?[:=])|\b(?P<verb>is|are)\b)"
+    r".*\banswers?"
+    r"(?: to [\w ]{1,60}?(?:[\"“][^\"“”\n]{1,200}[\"”])?)?"  # to the question, which may stand in quotes
+    r"[*_ \t]{0,4}(?:(?P<colon>(?:\b(?:is|are))?[ \t]?[:=])|\b(?P<verb>is|are)\b)"
     r"[*_ \t]{0,4}(?P<rest>.*)",
     re.I,
 )

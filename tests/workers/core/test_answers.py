@@ -60,6 +60,8 @@ from workers.core.answers import (
         pytest.param("So the final answer is **Paris**. It lies on the Seine.", "Paris", id="a bold word"),
         pytest.param("The answer is 3.14. That is pi.", "3.14", id="a decimal point"),
         pytest.param("The answer to the question is 42.", "42", id="words between"),
+        pytest.param('The answer to the question "What is 6 × 7?" is 42.', "42", id="the question in quotes"),
+        pytest.param("The answer to the question “6 × 7 is?” is 42.", "42", id="the question in curly quotes"),
         pytest.param(
             "Final Answer: The final answer is $5$. I hope it is correct.", "$5$", id="a line and a sentence in one"
         ),
@@ -94,6 +96,7 @@ HOSTILE = {
     "tags": "<answer>" * 30_000,
     "answers": "the answer is " * 2_000,
     "answers to": "answer to " * 2_000,
+    "answers to quotes": 'answer to a "' * 2_000,
     "stars": "answer" + "*" * 200_000,
     "spaces": " " * 200_000 + "answer" + " " * 200_000,
     "a long box": r"\boxed{" + "9" * (LONGEST + 1) + "}",
