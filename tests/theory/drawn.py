@@ -1,7 +1,9 @@
 """How often strategies are right whose own choices are drawn in too many ways to sum: independent Monte Carlo."""
 
+import random
 from collections.abc import Sequence
 from functools import cache
+from statistics import fmean
 
 import numpy as np
 
@@ -12,7 +14,7 @@ Tree = list[tuple[int | None, bool, float]]
 @cache
 def bandit_tree(
     p: float, nodes: int, *, keep: float, mend: float, accept: float, fooled: float, scores: tuple[float, float],
-    trials: int = 20_000,
+    trials: int = 10_000,
 ) -> float:  # fmt: skip
     """Grow trees one answer at a time; the answer with the highest score is right so often."""
     chance = np.random.default_rng(7)
@@ -56,13 +58,13 @@ def _draw(scores: list[float], chance: np.random.Generator) -> float:
 
 @cache
 def pruned(
-    shares: tuple[float, ...], traces: int, *, compared: int, finished: int, alike: float, trials: int = 20_000
+    shares: tuple[float, ...], traces: int, *, compared: int, finished: int, alike: float, trials: int = 10_000
 ) -> float:
     """Cluster beginnings by a judge that errs, and let some of the largest cluster vote."""
-    chance = np.random.default_rng(7)
+    chance = random.Random(7)
     right = 0
     for _ in range(trials):
-        answers = chance.choice(len(shares), size=traces, p=shares).tolist()
+        answers = chance.choices(range(len(shares)), weights=shares, k=traces)
         clusters: list[list[int]] = []
         for trace in range(traces):
             likeness = [_liken(answers, trace, _some(cluster, compared, chance), alike, chance) for cluster in clusters]
@@ -76,13 +78,11 @@ def pruned(
     return right / trials
 
 
-def _some(traces: Sequence[int], size: int, chance: np.random.Generator) -> list[int]:
-    return sorted(chance.choice(traces, size=min(size, len(traces)), replace=False))
+def _some(traces: Sequence[int], size: int, chance: random.Random) -> list[int]:
+    return sorted(chance.sample(traces, min(size, len(traces))))
 
 
-def _liken(
-    answers: Sequence[int], trace: int, members: Sequence[int], alike: float, chance: np.random.Generator
-) -> float:
+def _liken(answers: Sequence[int], trace: int, members: Sequence[int], alike: float, chance: random.Random) -> float:
     """Return the mean of what judges say: 0.9 or 0.1 that both end in the same answer."""
     said = [(answers[member] == answers[trace]) == (chance.random() < alike) for member in members]
-    return round(float(np.mean([0.9 if same else 0.1 for same in said])), 9)
+    return round(fmean(0.9 if same else 0.1 for same in said), 9)

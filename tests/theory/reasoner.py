@@ -21,6 +21,8 @@ STEPS = 3
 """Paragraphs of a solution; one of them, anywhere, is faulty in a wrong one."""
 SOUND, FAULTY = "It follows.", "It seems."
 NO_ERROR = "No error found."
+HELPFUL, USELESS = "A harbor lies there.", "Few deserts are wet."
+"""Texts; who has read the former makes half as many mistakes."""
 SURE, UNSURE = 6.0, 4.0
 """Confidence of all words of a draft, in nats."""
 MUSINGS = "Hm. " * 40
@@ -141,6 +143,13 @@ class Reasoner:
         shares = strengthen(self._shares) if self._request.model == "large" else self._shares
         is_off = self._request.top_p == 1 and self._request.temperature != TURNING_POINT
         return self._draft(hurry(shares) if is_off else shares, chance)
+
+    def describe_text(self, prompt: str, chance: random.Random) -> str:
+        """Name a text to search for, that which helps as often as a judge accepts what is right."""
+        return HELPFUL if chance.random() < self._skill.accept else USELESS
+
+    def read(self, prompt: str, chance: random.Random) -> str:
+        return self._draft(strengthen(self._shares) if HELPFUL in prompt else self._shares, chance)
 
     def begin(self, prompt: str, chance: random.Random) -> str:
         """Write the first words of a draft, from which its answer can be guessed."""
@@ -299,6 +308,8 @@ def _write_solution(answer: str, chance: random.Random) -> str:
 
 ACTS: Sequence[tuple[str, str, Callable[[Reasoner, str, random.Random], str]]] = [
     ("draft", "A way to", Reasoner.go_on),
+    ("rewrite", "Texts that may help are to be found by a search.", Reasoner.describe_text),
+    ("draft", "Say which of them you rely on.", Reasoner.read),
     ("prefix", "Solve the problem step by step.", Reasoner.begin),
     ("judge", "Will both come to the same final answer?", Reasoner.foresee_alike),
     ("draft", "Solve the problem step by step.", Reasoner.draft),

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from tests.theory import drawn, expected, judged, searched, stopping
 from tests.theory.expected import Shares
 from tests.theory.measuring import Kind, World
-from tests.theory.reasoner import ACCEPTED, REJECTED, STEPS, SURE, UNSURE, Skill, hurry, strengthen
+from tests.theory.reasoner import ACCEPTED, HELPFUL, REJECTED, STEPS, SURE, UNSURE, USELESS, Skill, hurry, strengthen
 from workers.strategies import catalog
 
 MIXED = World(
@@ -205,6 +205,12 @@ ROWS = (
         lambda shares: expected.vote(shares, 8),
     ),
     Row("budget_forcing", {"extensions": 2}, lambda shares: expected.chain(shares[0], 3, KEEP, MEND)),
+    Row("factual_scaling", {"facts": "", "waits": 2}, lambda shares: expected.chain(shares[0], 3, KEEP, MEND)),
+    Row("factual_scaling", {"facts": "", "form": "parallel", "samples": 8}, lambda shares: expected.vote(shares, 8)),
+    Row(
+        "retrieve_and_reason", {"collection": f"{HELPFUL}\n\n{USELESS}", "passages": 1},
+        lambda shares: ACCEPT * strengthen(shares)[0] + (1 - ACCEPT) * shares[0],
+    ),
     Row("thinking_budget", {}, lambda shares: shares[0]),
     Row(
         "adaptive_parallel_reasoning", {"spawns": 1},
