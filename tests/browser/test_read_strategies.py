@@ -3,6 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.test_accessibility import BY_AXE, find_faults
 from workers import strategies
 
 WITH_ANSWER = {slug: each.example.answer for slug, each in strategies.catalog().items() if each.example.answer}
@@ -32,3 +33,18 @@ def test_every_worked_example_plays(slug, live_site, new_viewer):
 
     expect(page.locator("#example-stage output")).to_have_text(WITH_ANSWER[slug])
     expect(page.locator("#example-stage [data-call]").first).to_be_visible()
+
+
+@pytest.mark.parametrize("is_dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize("slug", ["tree_of_thoughts", "confidence_voting", "adaptive_parallel_reasoning", ""])
+def test_axe_finds_no_serious_fault_in_trees_statistics_threads(slug, width, is_dark, live_site, new_viewer):
+    page = new_viewer(width=width, dark=is_dark, may_complain=BY_AXE).page
+    page.emulate_media(reduced_motion="reduce")
+    page.goto(f"{live_site.address}strategies/{slug and slug + '/'}")
+    if slug:
+        page.get_by_role("button", name="Play").click()
+        expect(page.locator("#example-stage [data-call]").first).to_be_visible()
+
+    assert find_faults(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width

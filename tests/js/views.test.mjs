@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import test from "node:test";
 import { figure } from "../../static/js/lib/format.js";
 import { lookOf, savedBy, scoreOf } from "../../static/js/run/card.js";
-import { findBest, isPopulation, layOutNodes } from "../../static/js/run/nodes.js";
+import { findBest, isPopulation, layOutNodes, titleOf } from "../../static/js/run/nodes.js";
 import { applyEvents } from "../../static/js/run/reduce.js";
 import { listRounds, sizeIn } from "../../static/js/run/round.js";
 import { newRun } from "../../static/js/run/state.js";
@@ -65,6 +65,11 @@ test("a population stands in order of arrival, island by island, and nobody move
   assert.ok(after.get("one-2").x < after.get("two-0").x);
   assert.equal(after.get("one-3").x, after.get("one-0").x);
   assert.deepEqual(layOutNodes(members, 300).groups.map(({ name }) => name), ["one", "two"]);
+});
+
+test("a picture is named by what it shows", () => {
+  const loose = [node("a", 0, [], { group: "1" }), node("b", 0, [], { group: "2" })];
+  assert.deepEqual([loose, [...loose, node("c", 1, ["a"])], [...loose, node("c", 1, ["a", "b"])], [node("a", 0)]].map(titleOf), ["Groups", "Tree", "Population", "Tree"]);
 });
 
 test("members with several parents are a population, the subtrees of a tree are not", () => {

@@ -21,6 +21,12 @@ const SHAPES = /** @type {const} */ ({ open: "open", kept: "kept", pruned: "prun
 /** Say whether the nodes are a population: members with several parents. @param {readonly NodePlaced[]} nodes */
 export const isPopulation = (nodes) => nodes.some((node) => node.under.length > 1);
 
+/** Return what the picture shows, in a word. @param {readonly NodePlaced[]} nodes */
+export function titleOf(nodes) {
+  if (isPopulation(nodes)) return "Population";
+  return nodes.some((node) => node.group) && nodes.every((node) => !node.under.length) ? "Groups" : "Tree";
+}
+
 /**
  * Place every node: a row for each level. A tree has parents above the middle of their children; members of a
  * population stand side by side in order of arrival. Subtrees and islands stand apart.
@@ -127,7 +133,7 @@ export function newNodes(openCall) {
   /** @param {readonly NodePlaced[]} nodes */
   function paint(nodes) {
     shown = nodes;
-    setText(title, isPopulation(nodes) ? "Population" : "Tree");
+    setText(title, titleOf(nodes));
     counts.replaceChildren(...countStates(nodes));
     const leader = findBest(nodes);
     if (nodes.length) setText(best, leader ? `Best: ${[leader.value === null ? "" : figure(leader.value), leader.title].filter(Boolean).join(" · ")}` : "");
