@@ -16,7 +16,7 @@ Procedure:
 3. Write: an answer to the problem, or a better one than the one below which it grows, with what its judges said.
 4. Let `judges` score it from 0 to 10; the mean is its score. Without a final answer it has 0, and is not judged.
 5. Repeat until there are `nodes` answers, `batch` at a time from the same scores; those of the first batch answer the
-   bare problem. Return the answer with the highest score, of tied ones the earliest.
+   bare problem. Return the answer with the highest score, of tied ones the earliest; without any score they vote.
 
 Cost: nodes + nodes * judges calls, 1 for one node. Depth: 2 * nodes / batch, rounded up; 1 for one node.
 Differs from the paper: it scores by running tests, here a judge does, the model itself unless the recipe names another:
@@ -50,7 +50,7 @@ from workers.strategies._bandits import (
 )
 from workers.strategies._judging import SCORE, ask_for_verdicts, quote
 from workers.strategies._prompts import DRAFT, REFINE, show_solution
-from workers.strategies._votes import find_best
+from workers.strategies._votes import find_best, find_leader, form_blocs
 
 IMPROVE = """\
 Problem:
@@ -77,9 +77,7 @@ class Params(StrategyParams):
     """How large the tree grows, and what decides where."""
 
     nodes: int = Field(12, ge=1, le=256, title="Answers", description="Answers in the tree, the first ones included.")
-    batch: int = Field(
-        3, ge=1, le=16, title="Batch", description="Answers written at once from the same scores; more grow wider."
-    )
+    batch: int = Field(3, ge=1, le=16, title="Batch", description="Answers written at once; more grow wider.")
     form: Literal["gaussian", "beta", "mixed"] = Field(
         "gaussian", title="Form", description="What is believed of scores: AB-MCTS-A with two priors, or AB-MCTS-M."
     )
@@ -146,9 +144,9 @@ async def ab_mcts(problem: Problem, lane: LiveLane, params: Params) -> Answer:
     for start in range(0, params.nodes, params.batch):
         async with lane.round(f"Batch {start // params.batch + 1}"):
             await tree.grow(min(params.batch, params.nodes - start))
-        lane.offer(tree.find_answer())
-    tree.place(tree.find_best(), state="final")
-    return tree.find_answer()
+        lane.offer(await tree.find_answer())
+    tree.place(await tree.find_best(), state="final")
+    return await tree.find_answer()
 
 
 class Tree:
@@ -183,16 +181,17 @@ class Tree:
         for node in grown:
             self.place(node)
 
-    def find_best(self) -> Node:
-        """Return the node that a judge scored highest, of tied ones the first; else the first with an answer."""
+    async def find_best(self) -> Node:
+        """Return the node that a judge scored highest, of tied ones the first; without any score, the answers vote."""
         scores = {node.draft.key: node.score for node in self._nodes if node.score is not None and node.judges}
         drafts = [node.draft for node in self._nodes]
-        best = find_best(drafts, scores) or next((draft for draft in drafts if draft.answer is not None), drafts[0])
+        leader = find_leader(await form_blocs(drafts, self._lane.equal))
+        best = find_best(drafts, scores) or (leader.drafts[0] if leader else drafts[0])
         return self._nodes[drafts.index(best)]
 
-    def find_answer(self) -> Answer:
+    async def find_answer(self) -> Answer:
         """Return the best answer so far."""
-        best = self.find_best()
+        best = await self.find_best()
         note = f"score {best.score:.2f}, best of {len(self._nodes)}" if best.score is not None else ""
         return Answer.from_reply(best.draft, note)
 

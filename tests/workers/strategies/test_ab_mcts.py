@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.workers.strategies.playing import AnyReplies, Endless, Played, ReadingJudge, play
+from tests.workers.strategies.playing import Endless, Played, ReadingJudge, play
 from workers.backends.scripted import ScriptedModel
 from workers.core.errors import StreamCut
 from workers.core.events import CallStarted, NodePlaced
@@ -163,17 +163,14 @@ async def test_an_answer_that_is_none_scores_0_and_is_not_judged():
 @every_form
 @pytest.mark.parametrize("said", ["Hm.", "Verdict: 11"])
 async def test_a_score_that_cannot_be_read_teaches_nothing(form: str, said: str):
-    replies = {
-        "draft": AnyReplies().get("draft"),
-        "refine": AnyReplies().get("refine"),
-        "judge": Endless(lambda n: said),
-    }
+    answers = Endless(lambda n: f"\\boxed{{{min(n, 2)}}}")
+    replies = {"draft": answers, "refine": answers, "judge": Endless(lambda n: said)}
 
-    played = await grow(6, 2, form=form, replies=replies)
+    played = await grow(6, 6, form=form, replies=replies)
 
     assert [node.value for node in nodes_of(played)] == [None] * 6
     assert played.answer is not None
-    assert (played.answer.answer, played.answer.note) == ("1", "")
+    assert (played.answer.answer, played.answer.note) == ("2", "")  # without any score they vote
 
 
 async def test_judges_that_fail_leave_the_tree_growing():
