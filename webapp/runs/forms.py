@@ -18,7 +18,7 @@ from django.http import QueryDict
 from webapp.catalog.forms import SettingsForm, write_texts
 from webapp.problems.models import Problem
 from webapp.runs.budgets import Budget, Equality, Goal
-from webapp.runs.capabilities import find_lacks
+from webapp.runs.capabilities import find_lacks, find_unknown
 from webapp.runs.launching import RecipeSpec, own_models
 from webapp.runs.models import SavedRecipe
 from webapp.runs.models_on_server import ServedModel, shortest_context
@@ -138,8 +138,9 @@ class Card:
         self.errors: list[str] = []
         self.lacks: list[str] = []
         """Sentences: what the strategy needs and the model server does not offer."""
+        self.unknown: list[str] = []
+        """What the strategy needs of which nobody has found out yet whether the model server offers it, in words."""
         self.model_error = ""
-        self.model_name = f"{self.prefix}-model"
         self.parts = [
             Part(part, what, name := f"{self.prefix}-models-{part}", texts.get(name, "").strip())
             for part, what in strategy.models.items()
@@ -149,7 +150,6 @@ class Card:
         self.name_error = ""
         self.saved: SavedRecipe | None = None
         """What was saved just now."""
-        self.family_title = FAMILIES[strategy.family]
         self.has_sibling = False
         self.preview: object = None
         """What the lane will cost (see previews.py), once it is known."""
@@ -172,14 +172,19 @@ class Card:
             self.own.fields["max_tokens"].widget.attrs["data-solved"] = ""
 
     @property
-    def needs(self) -> list[str]:
-        """Return what the strategy needs beyond chat, in words."""
-        return [FEATURES[need] for need in sorted(self.strategy.needs)]
+    def model_name(self) -> str:
+        """Return the name of the field of the lane's model."""
+        return f"{self.prefix}-model"
+
+    @property
+    def family_title(self) -> str:
+        """Return the family of the strategy, in words."""
+        return FAMILIES[self.strategy.family]
 
     @property
     def idea(self) -> str:
         """Return what the strategy does, in a sentence."""
-        return re.split(r"(?<=[.!?:])\s", self.strategy.summary, maxsplit=1)[0]
+        return re.split(r"(?<=[.!?])\s", self.strategy.summary, maxsplit=1)[0]
 
     @property
     def main_fields(self) -> list[forms.BoundField]:
@@ -285,6 +290,7 @@ class ComparisonForm:
                     part.error = _missing(part.model, self.models) if part.model else ""
         for card in self.cards:
             card.lacks = find_lacks(card.strategy.needs, *card.all_models(self.model))
+            card.unknown = [FEATURES[need] for need in find_unknown(card.strategy.needs, *card.all_models(self.model))]
         self._judge_lanes()
         self._judge_length()
 

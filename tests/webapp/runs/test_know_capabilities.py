@@ -77,13 +77,15 @@ def test_what_the_server_lacks_is_refused_with_the_reason(client, needy):
 
 
 def test_a_card_says_what_is_missing_before_it_is_picked(client, needy):
-    before = client.get("/?fresh").content.decode()
+    before = html.unescape(client.get("/?fresh").content.decode())
     probe_model(model="scripted")
 
     after = html.unescape(client.get("/?fresh").content.decode())
 
-    assert "Needs embeddings, log-probabilities of what it writes from the model server." in before
+    unknown = "it is not known yet whether the model server offers that"
+    assert f"Needs embeddings, log-probabilities of what it writes; {unknown}" in before
     assert LACK in after
+    assert unknown not in after
 
 
 def test_what_is_known_is_not_asked_again(needy, served):
