@@ -58,7 +58,7 @@ async def search_beams(  # noqa: PLR0913  # keywords only
             nodes = await _extend(lane, search, fill_up(starts, count), level)
             complete = [node for node in nodes if node.is_complete][: count - len(scores)]
             going = keep_best(drop_twins([node for node in nodes if not node.is_complete]), kept)
-            _sort_out(lane, nodes, going)
+            _sort_out(lane, [node for node in nodes if node not in complete], going)
             scores |= await _cast(lane, ballot, complete)
             _offer(lane, ballot, going)
         if not going or len(scores) == count:

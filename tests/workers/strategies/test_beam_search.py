@@ -149,6 +149,12 @@ async def test_the_search_ends_when_enough_is_complete_though_beams_could_go_on(
     )
 
     assert len(played.graph) == 8
+    states: dict[str, list[str]] = {node.node: [] for node in played.all_of(NodePlaced)}
+    for node in played.all_of(NodePlaced):
+        states[node.node].append(node.state)
+    assert states == {
+        "1-1": ["open", "final"], "1-2": ["open", "kept"], "2-1": ["open", "final"], "2-2": ["open", "kept"]
+    }  # fmt: skip
 
 
 async def test_the_search_ends_when_nothing_goes_on():
