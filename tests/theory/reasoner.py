@@ -82,6 +82,9 @@ class Reasoner:
         self._trial = trial
 
     async def stream(self, request: Request) -> AsyncGenerator[Chunk, None]:
+        if request.role in ("block", "check"):
+            yield self._write_tokens(request)
+            return
         if request.scored:
             yield Chunk(odds=(TokenOdds(request.scored, self._weigh_path(request)),), finish_reason="stop")
             return
@@ -120,6 +123,24 @@ class Reasoner:
         sureness = SURE if answers and self._accepts(answers[-1], chance) else UNSURE
         return -sureness, (("word", -sureness),)
 
+    def _write_tokens(self, request: Request) -> Chunk:
+        """Write, or weigh, a box: all its tokens are certain but for the answer, drawn by the model's own shares."""
+        shares = strengthen(self._shares) if request.role == "check" else self._shares
+        text, begun = request.scored, request.messages[-1].content if request.continues else ""
+        if request.role == "block" and not begun.endswith("}"):
+            chance = random.Random(f"{self._trial}/{request.key}")
+            answer = chance.choices(ANSWERS[: len(shares)], weights=shares)[0]
+            text = "}" if begun else f"\\boxed{{{answer}}}"
+        spread = tuple((answer, log(share)) for answer, share in zip(ANSWERS, shares, strict=False))
+        tokens = re.findall(r"\\boxed\{|\d+|\}", text)
+        odds = tuple(
+            TokenOdds(token, dict(spread)[token], spread) if token.isdigit() else TokenOdds(token, 0.0, ((token, 0.0),))
+            for token in tokens
+        )
+        written = "" if request.scored else text
+        usage = Usage(prompt_tokens=10, completion_tokens=len(tokens) if written else 0)
+        return Chunk(text=written, tokens=usage.completion_tokens, odds=odds, finish_reason="stop", usage=usage)
+
     def _weigh_path(self, request: Request) -> float:
         """Return how likely steps are: with the question more so, most of all where they seem to lead somewhere."""
         if not request.messages:
@@ -150,6 +171,10 @@ class Reasoner:
 
     def read(self, prompt: str, chance: random.Random) -> str:
         return self._draft(strengthen(self._shares) if HELPFUL in prompt else self._shares, chance)
+
+    def stop(self, prompt: str, chance: random.Random) -> str:
+        """Write nothing more after a box."""
+        return ""
 
     def begin(self, prompt: str, chance: random.Random) -> str:
         """Write the first words of a draft, from which its answer can be guessed."""
@@ -308,6 +333,7 @@ def _write_solution(answer: str, chance: random.Random) -> str:
 
 ACTS: Sequence[tuple[str, str, Callable[[Reasoner, str, random.Random], str]]] = [
     ("draft", "A way to", Reasoner.go_on),
+    ("write", "Solve the problem step by step.", Reasoner.stop),
     ("rewrite", "Texts that may help are to be found by a search.", Reasoner.describe_text),
     ("draft", "Say which of them you rely on.", Reasoner.read),
     ("prefix", "Solve the problem step by step.", Reasoner.begin),

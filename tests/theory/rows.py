@@ -172,6 +172,11 @@ def _trees(strategy: str, params: Mapping[str, Any], trees: int, width: int) -> 
     return Row(strategy, {**params, "width": width, "steps": STEPS}, expect, STEPWISE)
 
 
+def _speculated(rule: str, alpha: float, value: Callable[[Shares, Shares, float], float]) -> Row:
+    params = {"rule": rule, "alpha": alpha, "temperature": 1}
+    return Row("speculative_cascade", params, lambda shares: value(shares, strengthen(shares), alpha))
+
+
 ROWS = (
     Row("direct", {}, lambda shares: shares[0]),
     Row("direct", {}, lambda shares: shares[0], SILENT),
@@ -211,6 +216,8 @@ ROWS = (
         "retrieve_and_reason", {"collection": f"{HELPFUL}\n\n{USELESS}", "passages": 1},
         lambda shares: ACCEPT * strengthen(shares)[0] + (1 - ACCEPT) * shares[0],
     ),
+    _speculated("lossy", 0, searched.lenient), _speculated("lossy", 0.4, searched.lenient),
+    _speculated("v3", 0.3, searched.good_enough),
     Row("thinking_budget", {}, lambda shares: shares[0]),
     Row(
         "adaptive_parallel_reasoning", {"spawns": 1},

@@ -187,3 +187,17 @@ def proposed(step: float, proposals: int, steps: int, prefer: float) -> float:
     mixed_up = 1 - step**proposals - (1 - step) ** proposals
     picked: float = step**proposals + prefer * mixed_up
     return picked**steps
+
+
+def lenient(small: Shares, large: Shares, alpha: float) -> float:
+    """Lossy speculative decoding of one token: at 0 it is the large model's, with `alpha` more of the small one's."""
+    stands = [min(q, p / (1 - alpha)) for q, p in zip(small, large, strict=True)]
+    instead = [max(0.0, p - q) for q, p in zip(small, large, strict=True)]
+    return stands[0] + (1 - sum(stands)) * instead[0] / sum(instead)
+
+
+def good_enough(small: Shares, large: Shares, alpha: float) -> float:
+    """A token of the small model stands if the large one finds it likely enough; otherwise it is the large one's."""
+    good = [p >= (1 - alpha) * max(large) for p in large]
+    rest = 1 - sum(q for q, is_good in zip(small, good, strict=True) if is_good)
+    return small[0] * good[0] + rest * large[0]
