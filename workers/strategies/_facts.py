@@ -6,10 +6,13 @@ A fact is a line `subject | relation | object`; `->` may stand for the bars.
 import re
 from collections import deque
 from collections.abc import Mapping, Sequence
+from itertools import chain, islice
 from typing import NamedTuple
 
 _BAR = re.compile(r"\s*(?:\||->|→|\t)\s*")
 _WORD = re.compile(r"\w+")
+MOST_PATHS = 20_000
+"""Paths that are compared; a question that names thousands of things would lead to millions."""
 
 
 class Fact(NamedTuple):
@@ -48,17 +51,19 @@ def find_paths(facts: Sequence[Fact], question: str, *, hops: int, most: int) ->
 
     From each such thing there is one path to everything that can be reached, a shortest one; relations are walked in
     both directions. Paths whose relations share the most words with the question come first, then the shorter ones,
-    then those of earlier facts. A path that is a part of one before is left out.
+    then those of earlier facts. A path that is a part of one before is left out. Only the first `MOST_PATHS` paths are
+    looked at, by the facts that they begin with.
     """
     neighbors: dict[str, list[tuple[Fact, str]]] = {}
     for fact in facts:
         for one, other in ((fact.subject, fact.object), (fact.object, fact.subject)):
             neighbors.setdefault(one.casefold(), []).append((fact, other.casefold()))
     words = _WORD.findall(question.casefold())
-    named = [name for name in neighbors if _is_named(name, words)]
-    paths = [path for name in named for path in _walk(neighbors, name, hops)]
+    text, known = f" {' '.join(words)} ", set(words)
+    walks = (_walk(neighbors, name, hops) for name in neighbors if _is_named(name, text))
+    paths = islice(chain.from_iterable(walks), MOST_PATHS)
     chosen = list[tuple[Fact, ...]]()
-    for path in sorted(paths, key=lambda path: (-_count_shared(path, set(words)), len(path))):
+    for path in sorted(paths, key=lambda path: (-_count_shared(path, known), len(path))):
         if len(chosen) < most and not any(set(path) <= set(other) for other in chosen):
             chosen.append(path)
     return chosen
@@ -77,10 +82,10 @@ def _walk(neighbors: Mapping[str, Sequence[tuple[Fact, str]]], start: str, hops:
     return list(paths.values())[1:]
 
 
-def _is_named(name: str, words: Sequence[str]) -> bool:
-    """Say whether the words of a name stand one after the other in a text."""
+def _is_named(name: str, text: str) -> bool:
+    """Say whether the words of a name stand one after the other in a text of words with spaces around each."""
     parts = _WORD.findall(name)
-    return bool(parts) and any(words[at : at + len(parts)] == parts for at in range(len(words) - len(parts) + 1))
+    return bool(parts) and f" {' '.join(parts)} " in text
 
 
 def _count_shared(path: Sequence[Fact], words: set[str]) -> int:

@@ -52,8 +52,13 @@ def find_passages(passages: list[str], query: str, most: int) -> list[Found]:
     lengths = [counts.total() for counts in counted]
     mean = sum(lengths) / max(1, len(lengths))
     scores = [0.0] * len(passages)
-    for word, times in Counter(_read_words(query)).items():
-        holders = [place for place, counts in enumerate(counted) if word in counts]
+    asked = Counter(_read_words(query))
+    holding = dict[str, list[int]]()
+    for place, counts in enumerate(counted):
+        for word in counts.keys() & asked.keys():
+            holding.setdefault(word, []).append(place)
+    for word, times in asked.items():
+        holders = holding.get(word, [])
         rarity = log(1 + (len(passages) - len(holders) + 0.5) / (len(holders) + 0.5))
         for place in holders:
             count, length = counted[place][word], lengths[place] / mean

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.strategies._facts import Fact, Facts, find_paths, read_facts
+from workers.strategies._facts import MOST_PATHS, Fact, Facts, find_paths, read_facts
 
 TEXT = """\
 Dawn | director | Ada Holm
@@ -88,3 +88,14 @@ def test_paths_are_connected_and_made_of_facts(facts: list[Fact], question: str,
         assert {path[0].subject, path[0].object} & set(question.split())
         for one, other in pairwise(path):
             assert {one.subject, one.object} & {other.subject, other.object}
+
+
+@pytest.mark.parametrize(("leaves", "is_found"), [(100, True), (160, False)])
+def test_of_very_many_paths_only_the_first_are_looked_at(leaves: int, is_found: bool):
+    names = [f"leaf{number}" for number in range(leaves)]
+    facts = [*(Fact(name, "likes", "hub") for name in names), Fact("Ada", "born in", "Vik")]
+
+    found = find_paths(facts, f"{' '.join(names)}, and where was Ada born?", hops=2, most=1)
+
+    assert leaves * leaves > MOST_PATHS or is_found
+    assert (found == [(facts[-1],)]) == is_found
