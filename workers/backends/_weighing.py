@@ -58,12 +58,14 @@ def _read_entries(entries: Sequence[Any], top: int) -> list[TokenOdds]:
 def _find_end(tokens: Sequence[TokenOdds], text: str) -> tuple[TokenOdds, ...]:
     """Return the last tokens that make up a text; one that begins before it belongs to it.
 
-    Templates may cut white space at the end of a message.
+    Some templates cut white space at the end of a message, some do not.
 
-    >>> [token.token for token in _find_end([TokenOdds(token, -1.0) for token in (":", " Par", "is")], "Paris ")]
-    [' Par', 'is']
+    >>> tokens = [TokenOdds(token, -1.0) for token in (":", " Par", "is", " ")]
+    >>> [[token.token for token in _find_end(tokens[:size], "Paris ")] for size in (3, 4)]
+    [[' Par', 'is'], [' Par', 'is', ' ']]
     """
-    missing, start = len(text.rstrip()), len(tokens)
+    is_whole = "".join(token.token for token in tokens).endswith(text)
+    missing, start = len(text if is_whole else text.rstrip()), len(tokens)
     while missing > 0 and start > 0:
         start -= 1
         missing -= len(tokens[start].token)
