@@ -13,8 +13,8 @@ Procedure:
    alpha. `v1`: … if its q is. `chow`: all stands where the greatest q is at least 1 - alpha. `diff`: … at least the
    greatest p less alpha. `opt`: … less alpha times the distance of the two. `lossy`: it stands with probability
    p / ((1 - alpha) q), as in lossy speculative decoding.
-4. Where the small model ends its text, or the two divide it into different tokens, the large one writes the next token.
-   The text ends when the large model ends it, or after `most_tokens`.
+4. Where the small model ends its text, drafts only white space, or divides the text into other tokens than the large
+   one, the large one writes the next token. The text ends when the large model ends it, or after `most_tokens`.
 
 Cost: 2 calls for each block, and 1 for each time that the large model writes. Depth: as many calls. Over HTTP this
 saves no time: what counts is how many tokens the large model left to the small one, told while it goes.
@@ -139,7 +139,7 @@ async def _write_block(  # noqa: PLR0913  # the state of the text
         prompt, role="block", model="small", begun=text, max_tokens=size, temperature=params.temperature,
         measure=measure, after=last,
     )  # fmt: skip
-    if not block.text:
+    if not block.text.strip():  # templates cut white space off, and then there is nothing to weigh
         return Step("", 0, 0, 0, is_large_next=True), [block]
     check = await lane.ask(
         prompt, role="check", model="large", begun=text, scored=block.text, measure=measure, after=block

@@ -189,3 +189,20 @@ async def test_a_temperature_is_both_models():
 )
 def test_the_description_names_the_rule(params: dict[str, Any], words: str):
     assert SPECCAS.describe(SPECCAS.params(**params)) == words
+
+
+async def test_a_block_of_white_space_is_left_to_the_large_model():
+    class Blank(ScriptedModel):
+        async def stream(self, request: Request) -> AsyncGenerator[Chunk, None]:
+            self.asked.append(request)
+            text = "\n\n" if request.role == "block" else " word"
+            odds = (TokenOdds("\n\n", -0.1),) if request.role == "block" else ()
+            yield Chunk(text, tokens=1, finish_reason="length", usage=Usage(completion_tokens=1), odds=odds)
+
+    stage = Stage(SPECCAS, {"most_tokens": 8})
+    stage.model = Blank({})
+    stage.lane._model = stage.model
+    played = await stage.play()
+
+    assert text_of(played) == " ".join(["word"] * 8)
+    assert roles_of(played) == ["block", "write"] * 8
