@@ -8,16 +8,18 @@ Procedure, `forcing`:
 1. Let the model think after `<think>`, for at most `most_tokens` tokens.
 2. If it ends its thought by itself, drop the end, write `word` there, and let it go on with the tokens that are left;
    do so `extensions` times. Then its next end counts. A continuation that adds nothing new is the last.
-3. Close the thought. If it was cut off, write `Final Answer:` behind it, so that the model commits itself.
+3. Close the thought. If it was cut off, write `Final Answer:` and an open box behind it, so that the model commits
+   itself.
 4. Let the model write its answer.
 Procedure, `rejection`: draw whole thoughts, one after the other, until one ends within `most_tokens`, at most `tries`;
 the rest are thrown away. If none is short enough, the last is cut off. Then as above. It shows that picking short
 thoughts is worse than making them short: problems that are solved quickly are those that were easy.
 
 Cost: at most extensions + 2 calls, 2 with no extension; at most tries + 1 for rejection. Depth: as many calls.
-Differs from the paper: no model is trained: the prompt asks for the thinking, between tags that models know. It is cut
-at the tag's text, not at its token. The drawing is the recipe's, not always greedy, but for rejection at temperature 1.
-Rejection has a limit. Where a server's template drops thinking from a begun answer, the model answers without it.
+Differs from the paper: no model is trained: the prompt asks for the thinking, between tags that models know, and its
+first words are given, or a small model ends it at once. It is cut at the tag's text, not at its token. The box behind
+`Final Answer:` is ours. The drawing is the recipe's, not always greedy, but for rejection at temperature 1. Rejection
+has a limit. Where a server's template drops thinking from a begun answer, the model answers without it.
 Reported: a 32B model trained on 1,000 thoughts, without and with forcing: AIME 2024 50.0% and 56.7%, MATH-500 92.6%
 and 93.0%, GPQA 56.6% and 59.6%.
 Source: Muennighoff et al. 2025, arXiv:2501.19393.
@@ -32,7 +34,7 @@ from workers.core.lane import LiveLane
 from workers.core.prompts import fill
 from workers.core.strategy import Example, StrategyParams, strategy
 from workers.core.values import Answer, Problem, Reply
-from workers.strategies._thinking import THINK, Thought, conclude, read_thought, think
+from workers.strategies._thinking import THINK, Thought, begin_thought, conclude, read_thought, think
 
 
 class Params(StrategyParams):
@@ -92,35 +94,34 @@ async def budget_forcing(problem: Problem, lane: LiveLane, params: Params) -> An
     async with lane.round("Think"):
         thought = await (_force if params.form == "forcing" else _draw)(lane, prompt, params)
     lane.offer(Answer(text=thought.text, answer=extract_answer(thought.text), note=f"{thought}, no answer yet"))
-    closing = "</think>\n\nFinal Answer:" if thought.is_cut else "</think>\n\n"
     async with lane.round("Answer"):
-        return await conclude(lane, prompt, thought, closing=closing, most_tokens=params.answer_tokens)
+        return await conclude(lane, prompt, thought, is_committed=thought.is_cut, most_tokens=params.answer_tokens)
 
 
 async def _force(lane: LiveLane, prompt: str, params: Params) -> Thought:
     """Let the model think, and think on."""
-    text, calls, left = "", list[Reply](), params.most_tokens
+    text, calls, left = begin_thought(), list[Reply](), params.most_tokens
     for number in range(params.extensions + 1):
         if number:
             text += ("" if text.endswith("\n") else "\n") + params.word + ","
         reply = await think(lane, prompt, begun=text, most_tokens=left, after=calls[-1:])
         said, calls = read_thought(reply), [*calls, reply]
-        is_new = said.strip() not in text
+        is_loop = number > 0 and said.strip() in text
         text, left = text + said, left - reply.usage.completion_tokens
-        if reply.is_truncated or left <= 0 or not is_new:
+        if reply.is_truncated or left <= 0 or is_loop:
             break
     return Thought(text, calls, calls[-1].is_truncated)
 
 
 async def _draw(lane: LiveLane, prompt: str, params: Params) -> Thought:
     """Let the model think anew until a thought is short enough."""
-    calls = list[Reply]()
+    text, calls = begin_thought(), list[Reply]()
     for number in range(1, params.tries + 1):
         most = params.most_tokens + 1  # its end is a token too
-        calls.append(await think(lane, prompt, most_tokens=most, after=calls[-1:], temperature=1))
+        calls.append(await think(lane, prompt, begun=text, most_tokens=most, after=calls[-1:], temperature=1))
         if not calls[-1].is_truncated:
             lane.note(f"Thought {number} is short enough.")
             break
     else:
         lane.note(f"None of {params.tries} thoughts was short enough; the last is cut off.")
-    return Thought(read_thought(calls[-1]), calls[-1:], calls[-1].is_truncated)
+    return Thought(text + read_thought(calls[-1]), calls[-1:], calls[-1].is_truncated)

@@ -33,7 +33,7 @@ from workers.core.values import Answer, Problem, Reply
 from workers.strategies._facts import find_paths, read_facts
 from workers.strategies._judging import quote
 from workers.strategies._prompts import DRAFT
-from workers.strategies._thinking import THINK, Thought, conclude, read_thought, think
+from workers.strategies._thinking import THINK, Thought, begin_thought, conclude, read_thought, think
 from workers.strategies._votes import hold_vote
 
 THINK_WITH_FACTS = """\
@@ -144,8 +144,7 @@ async def factual_scaling(problem: Problem, lane: LiveLane, params: Params) -> A
         thought = await _think_on(lane, prompt, params)
     lane.offer(Answer(text=thought.text, answer=extract_answer(thought.text), note=f"{thought}, no answer yet"))
     async with lane.round("Answer"):
-        closing = "</think>\n\nFinal Answer:"
-        return await conclude(lane, prompt, thought, closing=closing, most_tokens=params.answer_tokens)
+        return await conclude(lane, prompt, thought, is_committed=True, most_tokens=params.answer_tokens)
 
 
 def _look_up(lane: LiveLane, question: str, params: Params) -> str:
@@ -166,9 +165,9 @@ def _fill(template: str, question: str, facts: str) -> str:
 
 
 async def _think_on(lane: LiveLane, prompt: str, params: Params) -> Thought:
-    text, calls, left = "", list[Reply](), params.most_tokens
+    text, calls, left = begin_thought(), list[Reply](), params.most_tokens
     for number in range(params.waits + 1):
-        begun = f"{text} Wait," if number else ""
+        begun = f"{text} Wait," if number else text
         reply = await think(lane, prompt, begun=begun, most_tokens=left, after=calls[-1:])
         text, calls = begun + read_thought(reply), [*calls, reply]
         left -= reply.usage.completion_tokens

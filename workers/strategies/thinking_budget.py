@@ -7,10 +7,11 @@ is ended. Compare budgets on one problem, and see where more thinking stops to h
 Procedure, `server`:
 1. Send the problem with the wishes `effort` and `thinking_tokens`; the server ends the thought at the limit.
 2. If it lets the model think on beyond that, or the thought takes all tokens there are, close the stream, write the end
-   of the thought, and let the model answer from there.
+   of the thought, and let the model answer from there, in a box that is opened for it.
 Procedure, `client`, for any model and server that can go on from a begun answer:
 1. Let the model think after `<think>`, at most `thinking_tokens` tokens. With 0, it answers after an empty thought.
-2. If it has not ended its thought then, write that the time is up. Close the thought and let the model answer.
+2. Close the thought and let the model answer. If it had not ended by itself, write that the time is up before, and
+   behind it `Final Answer:` and an open box, so that the model commits itself.
 
 Cost: 2 calls; 1 by server, if it keeps to the limit, and 1 without thinking. Depth: as many calls.
 Differs from the paper: there, models are trained to think; here, one that was not is asked to, with little to gain.
@@ -29,7 +30,7 @@ from workers.core.prompts import fill
 from workers.core.strategy import Example, StrategyParams, strategy
 from workers.core.values import Answer, Problem, Reply, Writing
 from workers.strategies._prompts import DRAFT
-from workers.strategies._thinking import THINK, Thought, conclude, read_thought, think
+from workers.strategies._thinking import THINK, Thought, begin_thought, conclude, read_thought, think
 
 CLOSING = 32
 """Tokens that a server may write to end a thought."""
@@ -87,6 +88,7 @@ async def thinking_budget(problem: Problem, lane: LiveLane, params: Params) -> A
     """Think within the limit, then answer."""
     is_by_server, thought = params.control == "server", Thought("", (), is_cut=False)
     prompt = fill(DRAFT if is_by_server else THINK, question=problem.question)
+    opening = "" if is_by_server else begin_thought()
     if is_by_server or params.thinking_tokens:
         async with lane.round("Think"):
             if is_by_server:
@@ -94,12 +96,14 @@ async def thinking_budget(problem: Problem, lane: LiveLane, params: Params) -> A
                 if reply.solution:
                     return Answer.from_reply(reply, _say_thinking(reply))
             else:
-                reply = await think(lane, prompt, most_tokens=params.thinking_tokens)
-        thought = Thought(read_thought(reply), (reply,), is_cut=is_by_server or reply.is_truncated)
+                reply = await think(lane, prompt, begun=opening, most_tokens=params.thinking_tokens)
+        thought = Thought(opening + read_thought(reply), (reply,), is_cut=is_by_server or reply.is_truncated)
         lane.offer(Answer(text=thought.text, answer=extract_answer(thought.text), note=f"{thought}, no answer yet"))
-    closing = "\nThe time is up: I answer now.\n</think>\n\n" if thought.is_cut else "</think>\n\n"
+    last_words = "\n\nThe time is up: I answer now." if thought.is_cut else ""
     async with lane.round("Answer"):
-        return await conclude(lane, prompt, thought, closing=closing, most_tokens=params.answer_tokens)
+        return await conclude(
+            lane, prompt, thought, is_committed=thought.is_cut, last_words=last_words, most_tokens=params.answer_tokens
+        )
 
 
 async def _ask_reasoner(lane: LiveLane, prompt: str, params: Params) -> Reply:

@@ -13,6 +13,8 @@ from workers.core.model import Request
 from workers.strategies import catalog
 
 S1 = catalog()["budget_forcing"]
+BEGUN = "<think>\nLet me think step by step.\n"
+COMMIT = "\n</think>\n\nFinal Answer: \\boxed{"
 
 
 async def force(*thoughts: str, draft: str = "\\boxed{4}", **params: Any) -> Played:
@@ -38,9 +40,9 @@ async def test_the_end_of_a_thought_becomes_a_word():
     played = await force("It is 3.", " no, 4.</think> Ha", extensions=1)
 
     assert begins(played) == [
-        "<think>\n",
-        "<think>\nIt is 3.\nWait,",
-        "<think>\nIt is 3.\nWait, no, 4.\n</think>\n\n",
+        BEGUN,
+        BEGUN + "It is 3.\nWait,",
+        BEGUN + "It is 3.\nWait, no, 4.\n</think>\n\n",
     ]
     assert {request.stop for request in played.model.asked} == {("</think>",), ()}
     assert played.answer is not None
@@ -52,15 +54,15 @@ async def test_without_extensions_there_are_two_calls():
     played = await force("It is 4.")
 
     assert [request.key for request in played.model.asked] == ["think-1", "draft-1"]
-    assert begins(played)[-1] == "<think>\nIt is 4.\n</think>\n\n"
+    assert begins(played)[-1] == BEGUN + "It is 4.\n</think>\n\n"
 
 
 async def test_a_thought_that_is_cut_off_commits_the_model():
-    played = await force("one " * 40, "never asked", draft=" 4.\nThat is all.", most_tokens=16)
+    played = await force("one " * 40, "never asked", draft="4}. That is all.", most_tokens=16)
 
-    assert begins(played) == ["<think>\n", "<think>\n" + " ".join(["one"] * 16) + "\n</think>\n\nFinal Answer:"]
+    assert begins(played) == [BEGUN, BEGUN + " ".join(["one"] * 16) + COMMIT]
     assert played.answer is not None
-    assert (played.answer.text, played.answer.answer) == ("Final Answer: 4.\nThat is all.", "4")
+    assert (played.answer.text, played.answer.answer) == ("Final Answer: \\boxed{4}. That is all.", "4")
     assert played.answer.note == "16 tokens of thinking, cut off"
 
 
@@ -106,10 +108,23 @@ async def test_forcing_keeps_its_promises(sizes: list[int], extensions: int, mos
     assert ("Final Answer:" in texts[-1]) == (ends[-1].finish_reason == "length")
 
 
+async def test_an_empty_thought_is_gone_on_from_too():
+    played = await force("", "It is 4.")
+
+    assert begins(played)[1:] == [BEGUN + "Wait,", BEGUN + "Wait,It is 4.\n</think>\n\n"]
+
+
+async def test_an_answer_that_stands_in_the_thought_alone_is_taken_from_there():
+    played = await force("It is \\boxed{4}.", draft="As I said.")
+
+    assert played.answer is not None
+    assert (played.answer.text, played.answer.answer) == ("Let me think step by step.\nIt is \\boxed{4}.", "4")
+
+
 async def test_thinking_on_a_channel_of_its_own_is_read_too():
     played = await force("It is 3.", "No, 4.", wrap=ThinkingModel)
 
-    assert begins(played)[-1] == "<think>\nIt is 3.\nWait,No, 4.\n</think>\n\n"
+    assert begins(played)[-1] == BEGUN + "It is 3.\nWait,No, 4.\n</think>\n\n"
     assert played.answer is not None
     assert played.answer.answer == "4"
 
@@ -125,7 +140,7 @@ async def test_thoughts_are_drawn_until_one_is_short():
         ("think-1", 17), ("think-2", 17), ("think-3", 17), ("draft-1", 512),
     ]  # fmt: skip
     assert [request.temperature for request in played.model.asked] == [1, 1, 1, 0.8]
-    assert begins(played)[-1] == "<think>\nIt is 4.\n</think>\n\n"
+    assert begins(played)[-1] == BEGUN + "It is 4.\n</think>\n\n"
     assert played.lane.ledger().depth == 4
     assert [note.text for note in played.all_of(NoteTaken)] == ["Thought 3 is short enough."]
 
@@ -134,7 +149,7 @@ async def test_after_the_last_try_the_thought_is_cut():
     played = await force(*["one " * 40] * 3, form="rejection", most_tokens=16, tries=2)
 
     assert [request.key for request in played.model.asked] == ["think-1", "think-2", "draft-1"]
-    assert begins(played)[-1].endswith("\n</think>\n\nFinal Answer:")
+    assert begins(played)[-1].endswith(COMMIT)
     assert [note.text for note in played.all_of(NoteTaken)] == [
         "None of 2 thoughts was short enough; the last is cut off."
     ]

@@ -42,7 +42,7 @@ async def test_the_end_of_a_thought_is_replaced_so_often():
     played = await scale(10, 10, 10, params={"waits": 2})
 
     first, second, third = thoughts(10, 10, 10)
-    assert thought_of(played) == f"{first} Wait,{second} Wait,{third}"
+    assert thought_of(played) == f"Let me think step by step.\n{first} Wait,{second} Wait,{third}"
     assert (played.lane.ledger().calls, played.lane.ledger().depth) == (4, 4)
 
 

@@ -9,6 +9,8 @@ from workers.core.events import CallFinished
 from workers.strategies import catalog
 
 BUDGET = catalog()["thinking_budget"]
+BEGUN = "<think>\nLet me think step by step.\n"
+COMMIT = "\n\nThe time is up: I answer now.\n</think>\n\nFinal Answer: \\boxed{"
 
 
 async def think(
@@ -42,7 +44,7 @@ async def test_a_thought_within_the_limit_is_closed_where_it_ends():
 
     assert keys_of(played) == ["think-1", "draft-1"]
     assert (played.model.asked[0].max_tokens, played.model.asked[0].stop) == (12, ("</think>",))
-    assert begun(played) == "<think>\nIt is 4.\n</think>\n\n"
+    assert begun(played) == BEGUN + "It is 4.\n</think>\n\n"
     assert result_of(played) == ("\\boxed{4}", "4", "3 tokens of thinking")
     assert played.lane.ledger().depth == 2
 
@@ -50,7 +52,7 @@ async def test_a_thought_within_the_limit_is_closed_where_it_ends():
 async def test_a_thought_beyond_the_limit_is_told_that_the_time_is_up():
     played = await think("one " * 40, thinking_tokens=5, answer_tokens=20)
 
-    assert begun(played) == "<think>\none one one one one\n\nThe time is up: I answer now.\n</think>\n\n"
+    assert begun(played) == BEGUN + "one one one one one" + COMMIT
     assert played.model.asked[-1].max_tokens == 20
     assert result_of(played)[2] == "5 tokens of thinking, cut off"
 
@@ -99,7 +101,7 @@ async def test_a_server_that_does_not_keep_to_the_limit_is_helped(wrap: Any):
     assert first.finish_reason == "pruned"
     assert 42 < first.usage.completion_tokens <= 46  # the limit, room for its end, and at most one more piece
     assert begun(played).startswith("<think>\none one")
-    assert begun(played).endswith("\nThe time is up: I answer now.\n</think>\n\n")
+    assert begun(played).endswith(COMMIT)
     assert result_of(played)[1] == "4"
     assert played.lane.ledger().depth == 2
 
