@@ -10,7 +10,7 @@ Procedure:
 2. By `form`:
    `sequential`: let the model think, for at most `most_tokens` tokens. When it ends its thought with more than 32 of
       them left, write ` Wait,` in place of the end and let it go on, `waits` times; a continuation of less than 8
-      tokens is the last. Then close the thought, write `Final Answer:`, and let it answer.
+      tokens is the last. Then close the thought, write `Final Answer:` and an open box, and let it answer.
    `parallel`: write `samples` independent drafts, and let their answers vote.
 
 Cost: at most waits + 2 calls; samples calls for parallel. Depth: as many calls; 1 for parallel.

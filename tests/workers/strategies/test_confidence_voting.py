@@ -129,6 +129,17 @@ async def test_consensus_ends_the_drafts_behind_it_and_the_answer_does_not_depen
     assert (played.answer.answer, played.answer.note) == ("b", "83% of the confidence, 3 of 4 votes")
 
 
+@pytest.mark.parametrize("arrival", range(6))
+async def test_a_draft_behind_the_consensus_does_not_count_though_it_was_faster(arrival: int):
+    drafts = [("a", FAIR), ("b", SURE), (LONG * 20 + " \\boxed{b}", SURE), ("a", SURE)]
+
+    played = await vote(*drafts, mode="online", warm_up=2, consensus=0.75, arrival=arrival)
+
+    assert set(ends_of(played)) == {"stop"}
+    assert played.answer is not None
+    assert (played.answer.answer, played.answer.note) == ("b", "76% of the confidence, 2 of 3 votes")
+
+
 async def test_without_an_answer_above_the_threshold_all_vote():
     played = await vote(("-", SURE), ("a", FAIR), ("a", FAIR), kept=10)
 

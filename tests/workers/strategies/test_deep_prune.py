@@ -159,6 +159,12 @@ async def test_traces_that_end_by_themselves_are_compared_by_their_answers():
     assert result_of(played) == ("0.5", "2 of 2 votes")
 
 
+async def test_as_like_as_the_threshold_is_not_like_enough():
+    played = await prune("0", begun=["\\boxed{a}"] * 4, threshold=1)
+
+    assert [taken.value for taken in played.all_of(StatisticTaken)] == [1, 2, 3, 4]
+
+
 async def test_a_complete_trace_and_a_begun_one_are_judged():
     played = await prune("1", begun=["\\boxed{a}", "on " * 20], traces=2)
 

@@ -189,7 +189,8 @@ async def test_only_the_best_paths_vote():
     steps = ["\\boxed{x}", "\\boxed{y}", "\\boxed{y} so", "\\boxed{y} then"]
     score = [-0.1, -0.3, -0.3, -0.3]
 
-    assert answer_of(await search(steps, score=score, steps=4, depth=1))[0] == "y"
+    answer, note = answer_of(await search(steps, score=score, steps=4, depth=1))
+    assert (answer, note[:12]) == ("y", "3 of 4 paths")
     assert answer_of(await search(steps, score=score, steps=4, depth=1, voters=1))[0] == "x"
 
 
