@@ -3,7 +3,9 @@
 import re
 from typing import NamedTuple
 
-_LABEL = re.compile(r"(?:^|(?<=[.]) )(Procedure|Cost|Depth|Differs from the paper|Reported|Source):\s", re.MULTILINE)
+_LABEL = re.compile(
+    r"(?:^|(?<=[.]) )(Procedure|Cost|Depth|Differs from the paper|Reported|Source)(, [^:\n]+)?:\s", re.MULTILINE
+)
 _ITEM = re.compile(r"^(?:\d+\.|-)\s+", re.MULTILINE)
 
 
@@ -45,7 +47,8 @@ def read_pieces(text: str) -> list[Piece]:
 
 
 def _labelled(paragraph: str) -> list[tuple[str, str]]:
-    """Split a paragraph where a line, or a sentence, begins with one of the labels."""
+    """Split a paragraph where a line, or a sentence, begins with one of the labels, e.g. `Procedure, online:`."""
     parts = _LABEL.split(paragraph)
     first = [("", parts[0])] if parts[0].strip() else []
-    return first + list(zip(parts[1::2], parts[2::2], strict=True))
+    labelled = zip(parts[1::3], parts[2::3], parts[3::3], strict=True)
+    return first + [(label, f"{case[2:]}:\n{body}" if case else body) for label, case, body in labelled]

@@ -6,7 +6,7 @@ import { capital, full, plural, short } from "../lib/format.js";
 
 /** @typedef {import("../types/state.d.ts").Call} Call */
 /** @typedef {"small" | "medium" | "large" | "pip"} Size */
-/** @typedef {{root: HTMLButtonElement, paint: (call: Call) => void, setSize: (size: Size) => void}} Card */
+/** @typedef {{root: HTMLButtonElement, paint: (call: Call) => void, setSize: (size: Size) => void, rename: (name: string, number: string) => void}} Card */
 
 export const SOLUTION_ROLES = new Set(["draft", "refine"]);
 const TAIL = { small: 120, medium: 400, large: 1600, pip: 0 };
@@ -64,7 +64,7 @@ const isLowSurrogate = (text, place) => (text.charCodeAt(place) & 0xfc00) === 0x
 /** @param {string} name e.g. "Draft 3" @param {string} number e.g. "3" @returns {Card} */
 export function newCard(name, number) {
   const glyph = stateGlyph();
-  const nameText = el("span", { class: "draft-card__name" }, ...(number ? [el("span", { class: "draft-card__word" }, name.slice(0, -number.length)), number] : [name]));
+  const nameText = el("span", { class: "draft-card__name" });
   const answer = el("span", { class: "draft-card__answer clip" });
   const score = el("span", { class: "draft-card__score" });
   const model = el("span", { class: "draft-card__model clip" });
@@ -75,6 +75,13 @@ export function newCard(name, number) {
   const root = el("button", { type: "button", class: "draft-card" }, el("span", { class: "draft-card__head" }, glyph, nameText, spoken, answer, score, model, tokens), tail, progress);
   /** @type {Size} */
   let size = "small";
+
+  /** Others of its role may come later: then it has a number. @param {string} nextName @param {string} nextNumber */
+  function rename(nextName, nextNumber) {
+    if (nameText.textContent === nextName) return;
+    name = nextName;
+    nameText.replaceChildren(...(nextNumber ? [el("span", { class: "draft-card__word" }, name.slice(0, -nextNumber.length)), nextNumber] : [name]));
+  }
 
   /** @param {Size} next */
   function setSize(next) {
@@ -116,9 +123,10 @@ export function newCard(name, number) {
     setText(/** @type {Node} */ (tail.firstChild), text);
   }
 
+  rename(name, number);
   setSize("small");
   watchFullness(/** @type {Element} */ (tail.firstChild));
-  return { root, paint, setSize };
+  return { root, paint, setSize, rename };
 }
 
 /** @type {ResizeObserver | null} */

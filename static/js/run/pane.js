@@ -90,14 +90,15 @@ export function newPane(facts, number, openCall) {
   /** @param {RoundView} round @param {Lane} lane @returns {Card[]} */
   function cardsOf(round, lane) {
     return round.calls.map((call) => {
+      const [name, place] = nameIn(round, call);
       let card = cards.get(call.key);
       if (!card) {
-        const [name, place] = nameIn(round, call);
         card = newCard(name, place);
         card.root.dataset.call = call.key;
         card.root.addEventListener("click", () => openCall(call.key));
         cards.set(call.key, card);
       }
+      card.rename(name, place);
       card.setSize(sizeIn(round, call, sizes, room));
       card.paint(call);
       return card;

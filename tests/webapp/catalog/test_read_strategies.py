@@ -66,3 +66,13 @@ def test_a_docstring_cannot_inject_html(client, monkeypatch):
 
     assert blocks[0].label == "Cost"
     assert [piece.text for piece in blocks[0].pieces] == ["<script>alert(1)</script> ", "x", " calls."]
+
+
+def test_a_procedure_may_have_cases():
+    from webapp.catalog.documentation import read_documentation
+
+    first, other = read_documentation("Sum.\n\nProcedure, `offline`:\n1. Ask.\nProcedure, `online`:\n1. Wait.\n2. Ask.")
+
+    assert [first.label, other.label] == ["Procedure", "Procedure"]
+    assert [piece.text for piece in first.pieces] == ["offline", ":"]
+    assert (len(first.items), len(other.items)) == (1, 2)
