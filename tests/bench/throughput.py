@@ -19,6 +19,7 @@ from tests.bench.figures import Figure, at_least, at_most, spread
 from tests.bench.site import Watched, cpu_seconds, make_text, recipe, run_watched
 from tests.browser.stack import LiveSite
 from tests.model_server import Rule
+from webapp.runs.frames import NOWHERE
 
 DRAFTS = 64
 SPEED = 5_000
@@ -81,11 +82,14 @@ def check_nothing_is_lost(site: LiveSite, run: Watched, expected: Sequence[str])
 
 
 def _read_shown(frames: Sequence[bytes]) -> dict[str, str]:
-    """Return the texts that a viewer put together from deltas alone, by call."""
+    """Return the texts that a viewer put together from deltas, by call; a snapshot has those that ended before it."""
     shown: dict[str, str] = defaultdict(str)
-    for frame in frames:
-        events: list[dict[str, Any]] = orjson.loads(frame).get("events", [])
+    for frame in map(orjson.loads, frames):
+        is_snapshot = frame.get("snapshot") or frame.get("prev") == NOWHERE
+        events: list[dict[str, Any]] = frame.get("events", [])
         for event in events:
+            if is_snapshot and event["kind"] == "call_finished":
+                shown[event["call"]] = event["text"]
             if event["kind"] == "text_delta" and event["start"] <= len(shown[event["call"]]):  # a snapshot repeats
                 shown[event["call"]] = shown[event["call"]][: event["start"]] + event["text"]
     return dict(shown)
