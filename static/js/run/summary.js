@@ -44,8 +44,10 @@ export function newVitals() {
     root.append(glyph, text);
     return { root, glyph, text };
   });
-  /** @type {{at: number, tokens: number}[]} the last ten seconds */
-  const recent = [];
+  /** @type {{at: number, tokens: number}[]} the last seconds */
+  let recent = [];
+  /** @type {Run | null} */
+  let counted = null;
 
   /** @param {Run} run @param {readonly LaneFacts[]} facts @param {number} now ms since the run began */
   function paint(run, facts, now) {
@@ -66,12 +68,13 @@ export function newVitals() {
     setText(byId("vital-calls"), full(ledgers.reduce((all, ledger) => all + ledger.calls, 0)));
     setText(byId("vital-failed"), failed ? `${failed} failed` : "");
     const written = lanes.reduce((all, lane) => all + [...lane.calls.values()].reduce((sum, call) => sum + call.tokens, 0), 0);
-    setText(byId("vital-speed"), full(isOver(run) ? (1000 * written) / Math.max(1, now) : speed(written)));
+    setText(byId("vital-speed"), full(isOver(run) ? (1000 * written) / Math.max(1, now) : speed(run, written)));
   }
 
-  /** Return tokens a second over the last seconds. @param {number} tokens */
-  function speed(tokens) {
+  /** Return tokens a second over the last seconds; what a snapshot brings was not written now. @param {Run} run @param {number} tokens */
+  function speed(run, tokens) {
     const at = performance.now();
+    if (run !== counted) [counted, recent] = [run, []];
     recent.push({ at, tokens });
     while (recent.length > 2 && at - recent[0].at > 5000) recent.shift();
     return recent.length < 2 ? 0 : (1000 * (tokens - recent[0].tokens)) / Math.max(1, at - recent[0].at);
