@@ -137,14 +137,14 @@ def describe_models(models: Mapping[str, str]) -> list[str]:
     return [f"{part.replace('_', ' ')} by {name.rsplit('/', 1)[-1]}" for part, name in models.items()]
 
 
-@lru_cache(maxsize=1_024)
+@lru_cache(maxsize=8_192)
 def estimate_recipe(  # noqa: PLR0913  # what the cost depends on
     slug: str, params: str, sampling: Sampling, question_bytes: int,
     most_calls: int | None = None, most_tokens: int | None = None,
 ) -> Estimate:  # fmt: skip
     """Return the cost of a recipe on a question of some size; what the question says changes nothing.
 
-    Playing a lane of 256 drafts takes a tenth of a second, so it is remembered.
+    Playing a lane of 256 drafts takes a tenth of a second, and fitting one plays it some 20 times, so it is remembered.
     """
     strategy = catalog()[slug]
     return async_to_sync(estimate_cost)(
