@@ -185,7 +185,9 @@ async def _finish(lane: LiveLane, prompt: str, trace: Trace, waited: Sequence[Re
     if trace.is_complete:
         return trace.call
     rest = await lane.ask(prompt, role="draft", begun=trace.text, after=(trace.call, *waited))
-    return rest._replace(text=trace.text + rest.text)
+    # a server with a reasoning parser takes the end of a thought out of the text, which then never ends
+    text = trace.text + (f"{rest.thinking}</think>" if rest.thinking else "") + rest.text
+    return rest._replace(text=text, answer=extract_answer(text))
 
 
 def _tell_saving(  # what was begun, and what became of it

@@ -179,6 +179,20 @@ async def test_thinking_on_a_channel_of_its_own_is_gone_on_from():
     assert begun[0] == "<think>\n" + " ".join(["trace1"] + ["on"] * 7)
 
 
+async def test_a_thought_that_is_gone_on_from_ends_and_its_answer_votes():
+    ends = [f" or so.</think>It is \\boxed{{{answer}}}." for answer in "abb"]
+    replies = {"prefix": Endless(lambda _: "on " * 20), "judge": Endless(lambda _: "1"), "draft": ends}
+
+    played = await play(
+        PRUNE, {"traces": 3, "prefix": "tokens", "prefix_tokens": CUT, "finished": 3}, replies=replies,
+        wrap=ThinkingModel,
+    )  # fmt: skip
+
+    assert result_of(played) == ("b", "2 of 3 votes")
+    assert played.answer is not None
+    assert played.answer.text == "It is \\boxed{b}."
+
+
 async def test_what_was_not_written_is_told():
     played = await prune("1", finished=1, answers="a")
 
