@@ -94,10 +94,19 @@ def act(steps: Sequence[str], action: Action) -> tuple[str, ...]:
             return (*steps[: action.number - 1], action.text)
         case "CALC":
             return (*steps, f"{action.text} = {calculate(action.text)}")
-        case "ANSWER" if extract_answer(action.text) is None and len(action.text) <= _LONGEST_ANSWER:
-            return (*steps, f"\\boxed{{{action.text}}}")
+        case "ANSWER":
+            return (*steps, _box(action.text, steps))
         case _:
             return (*steps, action.text)
+
+
+def _box(text: str, steps: Sequence[str]) -> str:
+    """Return an answer that is read as one, whatever the steps before it hold."""
+    answer = extract_answer(text)
+    if answer is None:
+        return f"\\boxed{{{text}}}" if len(text) <= _LONGEST_ANSWER else text
+    is_hidden = not has_box(text) and any(map(has_box, steps))  # a box of an earlier step would be read
+    return f"{text}\n\n\\boxed{{{answer}}}" if is_hidden else text
 
 
 _ARITHMETIC = re.compile(r"[\d+\-*/^%().,\s×÷·−]{1,200}")

@@ -75,6 +75,12 @@ async def test_one_action_is_carried_out_at_each_step(picks: list[int], seed: in
         assert len(re.findall(r"^\d+\. idea", prompt, re.M)) == step - 1
 
 
+async def test_an_answer_without_a_box_counts_and_not_the_box_of_a_step():
+    played = await act(["STEP Perhaps \\boxed{6}.", "ANSWER The answer is 7."], proposals=1)
+
+    assert answer_of(played) == ("7", "2 actions")
+
+
 async def test_a_judge_cannot_tell_who_proposed_first():
     proposed = [*["STEP idea a", "STEP idea b"] * 3, *["ANSWER \\boxed{1}", "ANSWER \\boxed{2}"]]
     shown_first = set[str]()
