@@ -119,7 +119,7 @@ async def speculative_cascade(problem: Problem, lane: LiveLane, params: Params) 
             if step.is_large_next:
                 reply = await lane.ask(
                     prompt, role="write", model="large", begun=text, max_tokens=1, temperature=params.temperature,
-                    after=last,
+                    top_p=1, after=last,
                 )  # fmt: skip
                 text, last, asked, has_ended = text + reply.text, [reply], asked + 1, not reply.text
                 written += not has_ended
@@ -137,7 +137,7 @@ async def _write_block(  # noqa: PLR0913  # the state of the text
     measure = Measure(keep=size)
     block = await lane.ask(
         prompt, role="block", model="small", begun=text, max_tokens=size, temperature=params.temperature,
-        measure=measure, after=last,
+        top_p=1, measure=measure, after=last,
     )  # fmt: skip
     if not block.text.strip():  # templates cut white space off, and then there is nothing to weigh
         return Step("", 0, 0, 0, is_large_next=True), [block]

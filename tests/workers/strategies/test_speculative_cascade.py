@@ -118,6 +118,12 @@ async def test_between_the_two_a_token_stands_if_it_is_likely_enough():
     assert played.answer.note == "2 of 3 drafted tokens stand"
 
 
+async def test_both_models_draw_from_all_that_the_rules_weigh():
+    played = await cascade(alpha=0.3, temperature=1)
+
+    assert {request.top_p for request in played.model.asked if not request.scored} == {1}
+
+
 # --- calls ------------------------------------------------------------------------------------------------------------
 
 
