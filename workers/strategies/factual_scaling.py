@@ -34,7 +34,7 @@ from workers.strategies._facts import find_paths, read_facts
 from workers.strategies._judging import quote
 from workers.strategies._prompts import DRAFT
 from workers.strategies._thinking import THINK, Thought, begin_thought, conclude, read_thought, think
-from workers.strategies._votes import hold_vote
+from workers.strategies._votes import Ballot
 
 THINK_WITH_FACTS = """\
 Problem:
@@ -117,7 +117,7 @@ def describe(params: Params) -> str:
     facts = f"{len(read_facts(params.facts).facts):,} facts"
     if params.form == "parallel":
         return f"{params.samples} samples · {facts}"
-    return f"{params.most_tokens:,} tokens of thinking · {params.waits} waits · {facts}"
+    return f"{params.most_tokens:,} tokens of thinking · {params.waits} × Wait · {facts}"
 
 
 @strategy(
@@ -134,13 +134,14 @@ def describe(params: Params) -> str:
 )
 async def factual_scaling(problem: Problem, lane: LiveLane, params: Params) -> Answer:
     """Look facts up, then think on, or draw many drafts."""
-    facts = _look_up(lane, problem.question, params)
     if params.form == "parallel":
-        prompt = _fill(DRAFT_WITH_FACTS if facts else DRAFT, problem.question, facts)
-        ballot = await hold_vote(lane, prompt, drafts=params.samples)
+        ballot = Ballot(lane, expected=params.samples)
+        async with lane.round("Drafts"):
+            prompt = _fill(DRAFT, DRAFT_WITH_FACTS, problem.question, _look_up(lane, problem.question, params))
+            await lane.ask_many(prompt, times=params.samples, role="draft", each=ballot.cast)
         return ballot.winner()
-    prompt = _fill(THINK_WITH_FACTS if facts else THINK, problem.question, facts)
     async with lane.round("Think"):
+        prompt = _fill(THINK, THINK_WITH_FACTS, problem.question, _look_up(lane, problem.question, params))
         thought = await _think_on(lane, prompt, params)
     lane.offer(Answer(text=thought.text, answer=extract_answer(thought.text), note=f"{thought}, no answer yet"))
     async with lane.round("Answer"):
@@ -160,8 +161,8 @@ def _look_up(lane: LiveLane, question: str, params: Params) -> str:
     return quote(lane, ["\n".join(lines)], "facts") if lines else ""
 
 
-def _fill(template: str, question: str, facts: str) -> str:
-    return fill(template, question=question, facts=facts) if facts else fill(template, question=question)
+def _fill(plain: str, with_facts: str, question: str, facts: str) -> str:
+    return fill(with_facts, question=question, facts=facts) if facts else fill(plain, question=question)
 
 
 async def _think_on(lane: LiveLane, prompt: str, params: Params) -> Thought:
