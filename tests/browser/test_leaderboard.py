@@ -63,7 +63,7 @@ def test_the_matrix_fills_as_verdicts_come_and_leads_to_the_lanes(board, live_si
     page.goto(live_site.address + "suites/browser-sums/run")
     for strategy in ("Self-consistency", "Sequential Refinement", "Parallel-Distill-Refine"):
         page.get_by_role("checkbox", name=strategy).uncheck()
-    page.get_by_label("Temperature").fill("0.1")  # another recipe, so that the board stays as it is
+    page.locator("#id_sampling-temperature").fill("0.1")  # another recipe, so that the board stays as it is
     page.get_by_label("Repeats").fill("2")
     page.get_by_role("button", name="Start the run").click()
 
@@ -84,7 +84,7 @@ def test_a_run_can_be_stopped_and_continued_from_its_matrix(board, live_site, ne
     page.goto(live_site.address + "suites/browser-sums/run")
     for strategy in ("Self-consistency", "Sequential Refinement", "Parallel-Distill-Refine"):
         page.get_by_role("checkbox", name=strategy).uncheck()
-    page.get_by_label("Temperature").fill("0.2")
+    page.locator("#id_sampling-temperature").fill("0.2")
     page.get_by_role("button", name="Start the run").click()
     expect(page.get_by_role("status")).to_contain_text("working")
 
