@@ -55,7 +55,7 @@ async def search_beams(  # noqa: PLR0913  # keywords only
     starts = [Start(ROOT, waited)]
     for level in range(1, search.steps + 1):
         async with lane.round(f"Step {level}"):
-            nodes = await _extend(lane, search, fill_up(starts, count), level)
+            nodes = await _extend_if_possible(lane, search, fill_up(starts, count), level, ballot)
             complete = [node for node in nodes if node.is_complete][: count - len(scores)]
             going = keep_best(drop_twins([node for node in nodes if not node.is_complete]), kept)
             _sort_out(lane, [node for node in nodes if node not in complete], going)
@@ -79,7 +79,8 @@ async def grow_trees(  # noqa: PLR0913  # keywords only
     starts = [Start(ROOT._replace(group=f"tree-{number}"), waited) for number in range(1, trees + 1)]
     for level in range(1, search.steps + 1):
         async with lane.round(f"Step {level}"):
-            nodes = await _extend(lane, search, [start for start in starts for _ in range(width)], level)
+            begun = [start for start in starts for _ in range(width)]
+            nodes = await _extend_if_possible(lane, search, begun, level, ballot)
             starts = []
             for group in dict.fromkeys(node.group for node in nodes):
                 children = [node for node in nodes if node.group == group]
@@ -93,6 +94,19 @@ async def grow_trees(  # noqa: PLR0913  # keywords only
         if not starts:
             break
     return scores
+
+
+async def _extend_if_possible(
+    lane: LiveLane, search: Search, starts: Sequence[Start], level: int, ballot: Ballot
+) -> list[Node]:
+    """Return no node when all calls fail but there is an answer: that still counts."""
+    try:
+        return await _extend(lane, search, starts, level)
+    except ModelError:
+        if not ballot.voters:
+            raise
+        lane.note(f"All calls of step {level} failed: what is complete is chosen from.")
+        return []
 
 
 async def _extend(lane: LiveLane, search: Search, starts: Sequence[Start], level: int) -> list[Node]:

@@ -352,3 +352,21 @@ async def test_the_estimate_is_the_formula(params: dict[str, Any], calls: int, d
 )
 def test_the_description_names_what_is_switched_on(params: dict[str, Any], words: str):
     assert BEAM.describe(BEAM.params(**params)) == words
+
+
+async def test_what_is_complete_counts_when_all_that_goes_on_fails():
+    script = steps(lambda number: "Then \\boxed{4}." if number == 1 else f"idea {number}.")
+    broken = {f"step-{number}": CUT for number in range(5, 9)}
+
+    played = await play(BEAM, {"kept": 2, "width": 2, "steps": 3}, replies=script, faults=broken)
+
+    assert played.error is None
+    assert played.answer is not None
+    assert played.answer.answer == "4"
+
+
+async def test_without_any_answer_a_failed_step_ends_the_lane():
+    broken = {f"step-{number}": CUT for number in range(5, 9)}
+
+    with pytest.raises(StreamCut):
+        await play(BEAM, {"kept": 2, "width": 2, "steps": 3}, replies=steps(), faults=broken)

@@ -162,3 +162,16 @@ async def test_the_estimate_is_the_formula(params: dict[str, Any], calls: int, d
 )
 def test_the_description_names_what_is_switched_on(params: dict[str, Any], words: str):
     assert DVTS.describe(DVTS.params(**params)) == words
+
+
+async def test_a_complete_tree_counts_when_all_others_fail():
+    says = Endless(lambda number: "Then \\boxed{4}." if number <= 2 else f"idea {number}.")
+    broken = {f"step-{number}": CUT for number in range(5, 7)}
+
+    played = await play(
+        DVTS, {"trees": 2, "width": 2, "steps": 3}, replies={"step": says, "judge": Endless(lambda _: "Verdict: 5")},
+        faults=broken,
+    )  # fmt: skip
+
+    assert played.answer is not None
+    assert played.answer.answer == "4"
