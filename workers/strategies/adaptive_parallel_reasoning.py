@@ -115,6 +115,8 @@ def describe(params: Params) -> str:
     example=EXAMPLE,
     describe=describe,
     needs=frozenset({"continuing"}),
+    wider=lambda size: {"children": size},
+    deeper=lambda size: {"spawns": size},
 )
 async def adaptive_parallel_reasoning(problem: Problem, lane: LiveLane, params: Params) -> Answer:
     """Let the parent write; whenever it spawns, let children work, and go on with what they found."""

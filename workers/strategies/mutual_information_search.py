@@ -53,8 +53,8 @@ class Params(StrategyParams):
     """How wide and how deep the search goes, and who votes."""
 
     steps: int = Field(3, ge=1, le=5, title="Steps", description="Next steps that are written for each path.")
-    beam: int = Field(8, ge=1, le=32, title="Beam", description="Paths that are kept at each level.")
-    depth: int = Field(6, ge=1, le=16, title="Depth", description="Most steps of a path.")
+    beam: int = Field(4, ge=1, le=32, title="Beam", description="Paths that are kept at each level.")
+    depth: int = Field(5, ge=1, le=16, title="Depth", description="Most steps of a path.")
     voters: int = Field(8, ge=1, le=64, title="Voters", description="Finished paths that vote, those of highest value.")
     step_tokens: int = Field(256, ge=16, le=2048, title="Longest step", description="Tokens of one step.")
     gain: float = Field(
@@ -97,7 +97,8 @@ def describe(params: Params) -> str:
     describe=describe,
     needs=frozenset({"logprobs", "prompt_logprobs", "continuing"}),
     models={"evaluator": "Says how likely a path is, with the question and without."},
-    wider=lambda size: {"steps": min(size, 5), "beam": max(4, size)},
+    wider=lambda size: {"beam": size},
+    deeper=lambda size: {"depth": size},
 )
 async def mutual_information_search(problem: Problem, lane: LiveLane, params: Params) -> Answer:
     """Grow the likeliest paths step by step, then vote."""

@@ -216,7 +216,7 @@ async def test_the_evaluator_may_be_another_model():
 @pytest.mark.parametrize(
     ("params", "steps", "drafts", "depth"),
     [
-        pytest.param({}, 108, 8, 13, id="defaults"),
+        pytest.param({"beam": 8, "depth": 6}, 108, 8, 13, id="of the specification"),
         pytest.param({"steps": 2, "beam": 3, "depth": 3}, 12, 3, 7, id="small"),
         pytest.param({"steps": 3, "beam": 32, "depth": 5}, 3 + 9 + 27 + 81 + 96, 32, 11, id="a wide one"),
     ],
@@ -235,4 +235,4 @@ async def test_without_answers_the_search_costs_what_its_levels_hold(
 
 
 def test_the_description_names_its_size():
-    assert MITS.describe(MITS.params()) == "3 steps · beam 8 · depth 6 · 8 voters"
+    assert MITS.describe(MITS.params()) == "3 steps · beam 4 · depth 5 · 8 voters"
