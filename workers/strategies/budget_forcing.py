@@ -43,7 +43,13 @@ class Params(StrategyParams):
     form: Literal["forcing", "rejection"] = Field(
         "forcing", title="Form", description="Force one thought to its length, or draw thoughts until one is short."
     )
-    most_tokens: int = Field(1024, ge=16, le=131_072, title="Most thinking", description="Tokens of all the thinking.")
+    most_tokens: int = Field(
+        1024,
+        ge=16,
+        le=131_072,
+        title="Most thinking",
+        description="Tokens of all the thinking. It also ends where the recipe cuts a call off.",
+    )
     extensions: int = Field(
         1, ge=0, le=6, title="Extensions", description="Times that the end of the thought is taken away."
     )

@@ -78,7 +78,13 @@ class Params(StrategyParams):
     )
     paths: int = Field(3, ge=0, le=16, title="Paths", description="Paths of facts in the prompt, at most.")
     hops: int = Field(3, ge=1, le=3, title="Hops", description="Facts in a path, at most.")
-    most_tokens: int = Field(2048, ge=16, le=131_072, title="Most thinking", description="Tokens of all the thinking.")
+    most_tokens: int = Field(
+        2048,
+        ge=16,
+        le=131_072,
+        title="Most thinking",
+        description="Tokens of all the thinking. It also ends where the recipe cuts a call off.",
+    )
     waits: int = Field(2, ge=0, le=8, title="Waits", description="Times that the end of the thought is taken away.")
     samples: int = Field(8, ge=1, le=128, title="Samples", description="Drafts that vote, for parallel.")
     answer_tokens: int = Field(256, ge=16, le=8192, title="Longest answer", description="Tokens after the thinking.")

@@ -45,7 +45,11 @@ class Params(StrategyParams):
         description="Client: works with every model. Server: for reasoning models, on servers that know the wishes.",
     )
     thinking_tokens: int = Field(
-        1024, ge=0, le=131_072, title="Thinking tokens", description="Most tokens of thinking; 0 is none."
+        1024,
+        ge=0,
+        le=131_072,
+        title="Thinking tokens",
+        description="Most tokens of thinking; 0 is none. It also ends where the recipe cuts a call off.",
     )
     answer_tokens: int = Field(512, ge=16, le=131_072, title="Longest answer", description="Tokens after the thinking.")
     effort: Literal["default", "low", "medium", "high"] = Field(
