@@ -1,6 +1,7 @@
 """What a form and a page may say of a strategy's parameters, read out of the `Params` class itself."""
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ValidationError
@@ -53,14 +54,15 @@ class Parameter(NamedTuple):
         return show_value(self.default)
 
 
-def read_parameters(settings: type[BaseModel]) -> list[Parameter]:
+@cache
+def read_parameters(settings: type[BaseModel]) -> tuple[Parameter, ...]:
     """Return every field of a settings class, in order."""
     schema = settings.model_json_schema()
     named = schema.get("$defs", {})
-    return [
+    return tuple(
         _read(name, _inlined(field, named), settings.model_fields[name].get_default(call_default_factory=True))
         for name, field in schema.get("properties", {}).items()
-    ]
+    )
 
 
 def show_value(value: Any) -> str:

@@ -3,7 +3,7 @@
 import asyncio
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -66,7 +66,7 @@ class Entry(NamedTuple):
     play: dict[str, Any]
     """The worked example as a lane's facts and events."""
     costs: list[CostRow]
-    parameters: list[Parameter]
+    parameters: Sequence[Parameter]
     rounds: list[ExampleRound]
     ledger: Ledger
     """Of the worked example."""

@@ -12,7 +12,7 @@ from workers.core.lane import LiveLane
 from workers.core.prompts import fill
 from workers.core.values import Answer, Reply
 from workers.strategies._judging import ask_for_verdicts
-from workers.strategies._steps import BEGUN, REDUCTIONS, STEPWISE, STOPS, Reduction, has_box, head_next
+from workers.strategies._steps import BEGUN, FIRST, REDUCTIONS, STEPWISE, STOPS, Reduction, has_box, head_next
 from workers.strategies._trees import ROOT, Node, drop_twins, fill_up, grow, keep_best, show, weigh
 from workers.strategies._votes import Ballot
 
@@ -145,11 +145,19 @@ def _write(lane: LiveLane, search: Search, start: Start, *, name: str, role: str
         begun=f"{node.text}\n\n{heading}" if heading else "", stop=() if search.ends(node) else STOPS,
         temperature=0 if role == "look" else None,
     )  # fmt: skip
-    return _take(search, node, call, heading=heading, name=name)
+    return _take(lane, search, node, call, heading=heading, name=name)
 
 
-async def _take(search: Search, node: Node, call: Coroutine[Any, Any, Reply], *, heading: str, name: str) -> Node:
+async def _take(  # noqa: PLR0913  # a step, and what it goes on from
+    lane: LiveLane, search: Search, node: Node, call: Coroutine[Any, Any, Reply], *, heading: str, name: str
+) -> Node:
     reply = await call
+    if not heading and not reply.text.strip() and not reply.is_truncated:
+        heading = FIRST  # it began with the blank line that ends a step
+        reply = await lane.ask(
+            fill(STEPWISE, question=search.question), role="step", begun=FIRST, branch=f"again-{name}",
+            stop=() if search.ends(node) else STOPS, after=reply,
+        )  # fmt: skip
     text = reply.solution
     is_complete = search.ends(node) or reply.is_truncated or has_box(text)
     return grow(node, f"{heading} {text}".strip() if text else "", reply, name=name, is_complete=is_complete)

@@ -39,6 +39,7 @@ Write the full solution, going on from these steps. At the end, write the final 
 
 STOPS = ("\n\n", "\nStep ")
 """What ends a step."""
+FIRST = "Step 1:"
 
 _HEADING = re.compile(r"^Step (\d{1,3})\b", re.M)
 

@@ -107,7 +107,8 @@ async def mutual_information_search(problem: Problem, lane: LiveLane, params: Pa
     for level in range(1, params.depth + 1):
         async with lane.round(f"Step {level}"):
             nodes = await _write_steps(lane, prompt, beam, entropies, params, waited)
-            nodes, waited = await _weigh(lane, prompt, nodes)
+            nodes, weighed = await _weigh(lane, prompt, nodes)
+            waited = weighed or waited
         finished += [node for node in nodes if node.is_complete]
         rest = [node for node in nodes if not node.is_complete]
         beam = keep_best(rest, params.beam)

@@ -121,7 +121,8 @@ async def speculative_cascade(problem: Problem, lane: LiveLane, params: Params) 
                     prompt, role="write", model="large", begun=text, max_tokens=1, temperature=params.temperature,
                     top_p=1, after=last,
                 )  # fmt: skip
-                text, last, asked, has_ended = text + reply.text, [reply], asked + 1, not reply.text
+                text, last, asked = text + reply.text, [reply], asked + 1
+                has_ended = not reply.text and not reply.is_truncated  # half a character is no text, and no end
                 written += not has_ended
             lane.chart("Drafted tokens that stand, in percent", 100 * accepted / max(1, drafted), seen=written)
             note = f"{accepted} of {drafted} drafted tokens stand"

@@ -164,11 +164,12 @@ def _differ(values: Sequence[float]) -> list[float]:
 
 
 def _find_turn(lane: LiveLane, temperatures: Sequence[float], samples: Mapping[int, Reply], params: Params) -> float:
-    """Return the temperature of the turning point; one at which all samples failed is left out."""
+    """Return the temperature of the turning point; one without a sample that says anything is left out."""
     entropies: dict[float, float] = {}
     for number, temperature in enumerate(temperatures):
         places = range(number * params.samples, (number + 1) * params.samples)
-        values = [samples[place].measured.mean_entropy for place in places if place in samples]
+        found = [samples[place].measured for place in places if place in samples]
+        values = [odds.mean_entropy for odds in found if odds.tokens]
         if values:
             entropies[temperature] = fmean(values)
             lane.chart("Entropy in nats, by temperature", entropies[temperature], seen=number + 1)

@@ -215,6 +215,26 @@ async def test_the_model_whose_answers_score_higher_writes_more(form: str, choos
     assert written["large"] > 2 * written["scripted"] > 0
 
 
+class OneDead(Writers):
+    """Only the recipe's own model answers."""
+
+    async def stream(self, request: Request) -> AsyncGenerator[Chunk, None]:
+        if request.model == "large":
+            raise StreamCut("It is dead.")
+        async for chunk in super().stream(request):
+            yield chunk
+
+
+@every_form
+async def test_a_model_that_only_fails_is_not_asked_for_ever(form: str):
+    played = await grow(12, 3, form=form, models=2, choose="ucb", wrap=OneDead, parts=PARTS)
+
+    assert played.answer
+    assert played.answer.answer == "7"
+    asked = Counter(request.model for request in played.model.asked if request.role != "judge")
+    assert asked["scripted"] >= 6
+
+
 async def test_one_model_writes_all_even_where_the_recipe_names_more():
     played = await grow(8, 2, models=1, parts=PARTS)
 

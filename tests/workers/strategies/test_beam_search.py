@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.workers.strategies.playing import Endless, Played, ReadingJudge, Stage, play, settle
 from workers.core.errors import StreamCut
 from workers.core.estimate import estimate_cost
-from workers.core.events import CandidateScored, NodePlaced
+from workers.core.events import CallStarted, CandidateScored, NodePlaced
 from workers.core.values import Sampling
 from workers.strategies import catalog
 
@@ -173,6 +173,17 @@ async def test_an_empty_step_completes_what_was_begun():
     assert played.answer is not None
     assert played.answer.text == "It is seven."
     assert list(played.graph) == ["step-1", "judge-1", "step-2", "judge-2"]
+
+
+async def test_a_first_step_that_begins_with_a_blank_line_is_asked_for_again():
+    replies = {**steps(lambda n: "" if n == 2 else f"idea {n}."), "again-1-2.step": ("idea two.\n\nIgnored.",)}
+
+    played = await play(BEAM, {"kept": 1, "width": 3, "steps": 2}, replies=replies)
+
+    assert begun(played, "again-1-2.step-1") == "Step 1:"
+    [again] = [event for event in played.all_of(CallStarted) if event.call == "again-1-2.step-1"]
+    assert again.after == ("step-2",)
+    assert {node.title for node in placed(played, 1, "open")} == {"idea 1.", "Step 1: idea two.", "idea 3."}
 
 
 async def test_a_step_that_is_cut_off_completes_its_beam_and_the_judge_is_told():

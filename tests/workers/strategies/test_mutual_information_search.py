@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.workers.strategies.playing import AnyReplies, Endless, Played, Stage, play
 from workers.core.errors import StreamCut
-from workers.core.events import NodePlaced, NoteTaken
+from workers.core.events import CallStarted, NodePlaced, NoteTaken
 from workers.core.model import Message
 from workers.core.values import Odds, Reply, Usage
 from workers.strategies import catalog
@@ -176,6 +176,8 @@ async def test_when_no_step_comes_the_last_paths_are_finished():
 
     assert answer_of(played)[0] == "d1"
     assert [request.role for request in played.model.asked].count("draft") == 1
+    [final] = [event for event in played.all_of(CallStarted) if event.role == "draft"]
+    assert set(final.after) >= {"score-2", "prior-2"}
 
 
 async def test_values_below_nothing_are_told():

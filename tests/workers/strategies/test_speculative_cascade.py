@@ -197,6 +197,21 @@ def test_the_description_names_the_rule(params: dict[str, Any], words: str):
     assert SPECCAS.describe(SPECCAS.params(**params)) == words
 
 
+class HoldsBack(Chains):
+    """Holds back the first token that the large model writes, as servers do with half a character."""
+
+    async def stream(self, request: Request) -> AsyncGenerator[Chunk, None]:
+        async for chunk in super().stream(request):
+            yield chunk._replace(text="") if request.key == "write-1" else chunk
+
+
+async def test_half_a_character_is_no_end():
+    stage = Stage(SPECCAS, {"block": 3, "alpha": 0}, wrap=HoldsBack)
+    stage.lane.settings = stage.lane.settings._replace(models={"small": "small", "large": "large"})
+
+    assert text_of(await stage.play()) == write_alone(LARGE)
+
+
 async def test_a_block_of_white_space_is_left_to_the_large_model():
     class Blank(ScriptedModel):
         async def stream(self, request: Request) -> AsyncGenerator[Chunk, None]:

@@ -88,7 +88,7 @@ def invent_logprob(entropy: float, temperature: float) -> float:
     return -log(1 + exp(-odds))
 
 
-async def sweep(entropies: Sequence[float] = (), **params: Any) -> Played:
+async def sweep(entropies: Sequence[float] = (), words: Endless | None = None, **params: Any) -> Played:
     temperatures = list_temperatures(params.get("step", 0.1), params.get("hottest", 1.4))
     samples = params.get("samples", 1)
     logprobs = [invent_logprob(*pair) for pair in zip(entropies, temperatures, strict=True) for _ in range(samples)]
@@ -96,7 +96,7 @@ async def sweep(entropies: Sequence[float] = (), **params: Any) -> Played:
     params = {"step": 0.1, "hottest": 1.4, "samples": samples, "smoothing": False, "drafts": 3, **params}
     odds = {"draft": [*logprobs, *[-0.1] * 300]}
     replies = {
-        "draft": Endless(lambda number: f"word word \\boxed{{{number % 3}}}"),
+        "draft": words or Endless(lambda number: f"word word \\boxed{{{number % 3}}}"),
         "judge": Endless(lambda number: f"Verdict: {number}"),
     }
     return await play(TURN, params, replies=replies, logprobs=odds, **settings)
@@ -152,6 +152,14 @@ async def test_a_temperature_whose_samples_all_fail_is_left_out():
 
     assert [value.seen for value in played.all_of(StatisticTaken)] == [1, 2, 4, 5, 6]
     assert played.answer is not None
+
+
+async def test_a_sample_that_says_nothing_does_not_count_as_sure():
+    words = Endless(lambda number: "" if number == 3 else f"word word \\boxed{{{number % 3}}}")
+
+    played = await sweep([0.1, 0.15, 0.2, 0.25, 0.3, 0.35], hottest=0.6, words=words)
+
+    assert [value.seen for value in played.all_of(StatisticTaken)] == [1, 2, 4, 5, 6]
 
 
 @given(st.floats(0.001, 0.69), st.sampled_from([0.1, 0.5, 1.0, 1.4]))
