@@ -146,7 +146,7 @@ class Talk(NamedTuple):
 
 def describe(params: Params) -> str:
     """Return the parameters in a few words."""
-    size = f"{params.conversations} conversations of {params.turns} turns"
+    size = f"conversations {params.conversations} · turns {params.turns}"
     return f"{params.generations} generations · {params.islands} islands · {size}"
 
 

@@ -319,6 +319,6 @@ async def test_thinking_goes_nowhere():
 
 
 def test_the_description_tells_the_size():
-    words = "3 generations · 2 islands · 2 conversations of 2 turns"
+    words = "3 generations · 2 islands · conversations 2 · turns 2"
 
     assert EVOLUTION.describe(EVOLUTION.params()) == words
