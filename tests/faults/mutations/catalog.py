@@ -92,8 +92,15 @@ MUTATIONS = (
         (f"{LANES}::test_a_lane_that_was_left_behind_asks_no_finished_call_again",),
     ),
     Mutation(
+        "an entry with nothing in it", "workers/crew.py",
+        "        if ours := [*(event for event in events if event.lane not in self._lost), *following]:\n"
+        "            await self._publish(ours, since)\n",
+        "        await self._publish([*(e for e in events if e.lane not in self._lost), *following], since)\n",
+        ("tests/webapp/runs/test_recover_from_a_halt.py",),
+    ),
+    Mutation(
         "an offset without an epoch", "webapp/runs/tailing.py",
-        "    if position.epoch != end.epoch and not is_beginning:\n        return False\n",
+        "    if position.epoch != end.epoch:\n        return False\n",
         "",
         (VIEWERS,),
     ),
