@@ -56,13 +56,17 @@ async def refuse_writes(stack: Stack) -> None:
 
 
 async def conflict(stack: Stack) -> None:
-    """Isolate transactions so strictly that one of two at the same row fails."""
+    """Isolate transactions so strictly that whoever has waited for a row is refused; have them wait for us."""
     refusal = "could not serialize access"
     before = stack.postgres.log.count(refusal)
     with stack.connect() as connection:
         connection.execute("ALTER SYSTEM SET default_transaction_isolation = 'serializable'")
         connection.execute("SELECT pg_reload_conf()")
-        await asyncio.sleep(6)
+        for _ in range(10):
+            with connection.transaction():
+                for table in ("runs_run", "runs_lane"):  # in the order in which the site locks them
+                    connection.execute(f"UPDATE {table} SET status = status")
+                await asyncio.sleep(0.5)
         connection.execute("ALTER SYSTEM RESET default_transaction_isolation")
         connection.execute("SELECT pg_reload_conf()")
     assert stack.postgres.log.count(refusal) > before, "no transaction was refused: nothing was injected"
@@ -80,7 +84,7 @@ FAULTS: dict[str, Fault] = {
     "every connection ended, three times": cut_everybody_off,
     "too many connections": take_all_places,
     "read-only for 5 s": refuse_writes,
-    "serialization failures for 6 s": conflict,
+    "serialization failures for 5 s": conflict,
     "silent for 5 s": fall_silent,
 }
 
