@@ -133,6 +133,6 @@ MUTATIONS = (
         "a browser that keeps void text", "static/js/run/reduce.js",
         '  Object.assign(call, { text: "", thinking: "",',
         "  Object.assign(call, {",
-        (VIEWERS,),
+        ("tests/js/reduce.test.mjs",),
     ),
 )  # fmt: skip
