@@ -23,7 +23,7 @@ ANSWER_SECONDS = 60.0
 AT_ONCE = 4
 REFUSALS = frozenset({400, 403, 404, 405, 415, 422, 501})
 """HTTP statuses that say: I do not do this."""
-THINKING_TOKENS = 8
+SOME_TOKENS = 8
 ALTERNATIVES = (20, 5, 1)
 """Asked for in this order until the server agrees; OpenAI and vLLM give 20 at most."""
 BEGUN = "one two three four five six seven eight"
@@ -142,7 +142,8 @@ async def _completions(asker: Asker) -> Finding:
 async def _logprobs(asker: Asker) -> Finding:
     for wished in ALTERNATIVES:
         try:
-            answer = await asker.chat(logprobs=True, top_logprobs=wished)
+            # several tokens, the likeliest: a text that ends at once has none to tell of
+            answer = await asker.chat(logprobs=True, top_logprobs=wished, max_tokens=SOME_TOKENS, temperature=0)
         except Missing:
             if wished == ALTERNATIVES[-1]:
                 raise
@@ -185,7 +186,7 @@ async def _token_ids(asker: Asker) -> Finding:
 
 
 async def _thinking(asker: Asker) -> Finding:
-    message = _dict(_choice(await asker.chat(max_tokens=THINKING_TOKENS)).get("message"))
+    message = _dict(_choice(await asker.chat(max_tokens=SOME_TOKENS)).get("message"))
     for field in ("reasoning", "reasoning_content"):
         if message.get(field):
             return Finding(is_there=True, detail=f"In the field ‘{field}’.")
