@@ -130,7 +130,7 @@ class LiveCall:
 
     def so_far(self) -> Writing:
         """Return what is written until now."""
-        return Writing(self._text("answer"), self._tokens, self._meter.lowest_window if self._meter else None)
+        return Writing(lambda: self._text("answer"), self._tokens, self._meter.lowest_window if self._meter else None)
 
     def prune(self) -> None:
         """End the text here: the strategy needs no more of it."""

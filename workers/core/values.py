@@ -1,5 +1,6 @@
 """The small frozen values that strategies, graders and backends pass to each other."""
 
+from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -148,12 +149,17 @@ class Reply(NamedTuple):
 class Writing(NamedTuple):
     """A text while it is being written, for `until`."""
 
-    text: str
-    """The answer channel until now."""
+    read: Callable[[], str]
+    """Puts the answer channel together: long texts come in many pieces, and few who look need the words."""
     tokens: int
     """Completion tokens until now."""
     lowest_window: float | None
     """Lowest mean confidence of a full window until now; None before one is full, and when nothing is measured."""
+
+    @property
+    def text(self) -> str:
+        """Return the answer channel until now."""
+        return self.read()
 
 
 class Answer(Value):

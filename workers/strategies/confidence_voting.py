@@ -29,6 +29,7 @@ import asyncio
 from collections.abc import Coroutine, Sequence
 from typing import Any, Literal
 
+import numpy as np
 from pydantic import Field
 
 from workers.core.lane import LiveLane
@@ -36,7 +37,6 @@ from workers.core.prompts import fill
 from workers.core.strategy import Example, StrategyParams, grow, strategy
 from workers.core.values import Answer, Measure, Problem, Reply, Writing
 from workers.strategies._judging import attempt
-from workers.strategies._percentiles import find_percentile
 from workers.strategies._prompts import DRAFT
 from workers.strategies._votes import Ballot, Weighed, find_best, find_heaviest, form_blocs
 
@@ -149,7 +149,7 @@ class Vote:
         """An answer holds enough of the weight: nothing more needs to be written."""
         self._lane = lane
         self._score: Score = "lowest_window" if params.mode == "online" else params.score
-        self._line = find_percentile([rate(draft, self._score) for draft in warm_up], 100 - params.kept) - NOISE
+        self._line = float(np.percentile([rate(draft, self._score) for draft in warm_up], 100 - params.kept)) - NOISE
         self._consensus = params.consensus - NOISE
         self._kept: list[Reply] = []
         self._weights: dict[str, float] = {}

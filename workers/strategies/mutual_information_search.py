@@ -30,6 +30,7 @@ from math import floor, fsum
 from statistics import fmean
 from typing import Any
 
+import numpy as np
 from pydantic import Field
 
 from workers.core.asking import Wishes
@@ -37,7 +38,6 @@ from workers.core.lane import LiveLane
 from workers.core.prompts import fill
 from workers.core.strategy import Example, StrategyParams, strategy
 from workers.core.values import Answer, Measure, Problem, Reply
-from workers.strategies._percentiles import find_percentile
 from workers.strategies._steps import STEPWISE, has_box
 from workers.strategies._trees import ROOT, Node, drop_twins, grow, keep_best, show, weigh
 from workers.strategies._votes import form_blocs
@@ -155,7 +155,7 @@ def count_steps(parent: Node, entropies: Sequence[float], params: Params) -> int
     """Return how many next steps a path gets, by the entropy of its last one among all so far."""
     more = 0.0
     if parent.call and len(entropies) >= FEW:
-        low, high = find_percentile(entropies, 33), find_percentile(entropies, 67)
+        low, high = map(float, np.percentile(entropies, (33, 67)))
         more = adjust(parent.call.measured.entropy_floor, low, high, gain=params.gain)
     return min(params.steps + MOST_MORE, max(1, floor(params.steps + more + 0.5)))
 

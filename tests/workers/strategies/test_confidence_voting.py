@@ -14,18 +14,10 @@ from workers.core.events import CallFinished, NoteTaken, StatisticTaken
 from workers.core.odds import Meter, invent_odds
 from workers.core.values import Measure
 from workers.strategies import catalog
-from workers.strategies._percentiles import find_percentile
 
 DEEPCONF = catalog()["confidence_voting"]
 SURE, FAIR, UNSURE = -0.05, -0.2, -0.6
 LONG = "one two three four five six seven eight nine ten eleven twelve"
-
-# --- percentiles ------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("percent", "value"), [(0, 5), (10, 6.5), (50, 12.5), (90, 18.5), (100, 20)])
-def test_golden_percentiles_of_5_to_20(percent: float, value: float):
-    assert find_percentile([*range(20, 4, -1)], percent) == pytest.approx(value, abs=1e-12)
 
 
 # --- the strategy -----------------------------------------------------------------------------------------------------
