@@ -46,12 +46,6 @@ def find_lacks(needs: Collection[Feature], *models: str) -> list[str]:
     return [lack for one in known if one for lack in one.explain_lacks(needs)]
 
 
-def find_unknown(needs: Collection[Feature], *models: str) -> list[Feature]:
-    """Return the needs of which it is not known whether every model meets them."""
-    known = [recall(model) for model in models if model] if needs else []
-    return [need for need in sorted(needs) if any(one is None or one.find(need).is_there is None for one in known)]
-
-
 def is_current(model: str, identity: str) -> bool:
     """Say whether all is known of the model on this very server, and lately found out."""
     known = _read(model)

@@ -7,8 +7,9 @@ are ticked, and for card 3 `lane-3-strategy`, `lane-3-params-<name>`, `lane-3-mo
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from django import forms
@@ -18,12 +19,12 @@ from django.http import QueryDict
 from webapp.catalog.forms import SettingsForm, write_texts
 from webapp.problems.models import Problem
 from webapp.runs.budgets import Budget, Equality, Goal
-from webapp.runs.capabilities import find_lacks, find_unknown
+from webapp.runs.capabilities import recall
 from webapp.runs.launching import RecipeSpec, own_models
 from webapp.runs.models import SavedRecipe
 from webapp.runs.models_on_server import ServedModel, shortest_context
 from workers import graders, strategies
-from workers.core.capabilities import FEATURES
+from workers.core.capabilities import FEATURES, Capabilities, Feature
 from workers.core.errors import UnreadableAnswer
 from workers.core.model import estimate_tokens
 from workers.core.strategy import FAMILIES, Strategy
@@ -163,6 +164,14 @@ class Card:
         """Return every model that the lane asks, its own first."""
         return list(dict.fromkeys([self.model or shared, *(part.model for part in self.parts if part.model)]))
 
+    def judge_needs(self, known: Mapping[str, Capabilities | None]) -> None:
+        """Say what of its needs is not met, and of what nobody knows, by the model."""
+        needs = self.strategy.needs
+        found = [one or Capabilities(model=name) for name, one in known.items()]
+        self.lacks = [lack for one in found for lack in one.explain_lacks(needs)]
+        unknown = set[Feature]().union(*(one.find_unknown(needs) for one in found))
+        self.unknown = [FEATURES[need] for need in sorted(unknown)]
+
     def mark_fitted(self, goal: Goal) -> None:
         """Mark the fields that are fitted to a goal; the page tints them."""
         sizes = goal.sizes_of(self.strategy)
@@ -288,9 +297,9 @@ class ComparisonForm:
                 card.model_error = _missing(card.model, self.models) if card.model else ""
                 for part in card.parts:
                     part.error = _missing(part.model, self.models) if part.model else ""
+        known = cache(recall)  # every card asks about the same few models
         for card in self.cards:
-            card.lacks = find_lacks(card.strategy.needs, *card.all_models(self.model))
-            card.unknown = [FEATURES[need] for need in find_unknown(card.strategy.needs, *card.all_models(self.model))]
+            card.judge_needs({name: known(name) for name in card.all_models(self.model) if name})
         self._judge_lanes()
         self._judge_length()
 

@@ -56,6 +56,10 @@ class Capabilities(Value):
         """Say whether the server answered every question."""
         return all(self.find(feature).is_there is not None for feature in FEATURES)
 
+    def find_unknown(self, needs: Collection[Feature]) -> set[Feature]:
+        """Return the needs of which nobody found out whether the server meets them."""
+        return {need for need in needs if self.find(need).is_there is None}
+
     def explain_lacks(self, needs: Collection[Feature]) -> list[str]:
         """Return a sentence for each need that the server is known not to meet.
 
