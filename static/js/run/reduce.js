@@ -159,7 +159,6 @@ const HANDLERS = {
     lane.calls.get(event.call)?.scores.set(event.by, event.value);
     touch(lane.id, event.call);
   },
-  // the lane views to come draw these three
   node_placed(lane, event, touch) {
     lane.nodes.set(event.node, event);
     touch(lane.id, "nodes");
