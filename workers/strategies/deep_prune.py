@@ -44,7 +44,7 @@ from workers.strategies._votes import Ballot
 class Params(StrategyParams):
     """How many traces begin, how they are compared, and how many end."""
 
-    traces: int = Field(8, ge=2, le=128, title="Traces", description="Solutions that are begun.")
+    traces: int = Field(8, ge=2, le=512, title="Traces", description="Solutions that are begun.")
     prefix: Literal["words", "tokens"] = Field(
         "words", title="Begin by", description="How far each is written: words that turn an argument, or tokens."
     )

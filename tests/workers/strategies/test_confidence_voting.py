@@ -1,5 +1,6 @@
 """Confidence weighs the votes, leaves the unsure out, and ends them while they are written."""
 
+from math import ceil
 from typing import Any
 
 import pytest
@@ -132,6 +133,18 @@ async def test_a_draft_behind_the_consensus_does_not_count_though_it_was_faster(
     assert (played.answer.answer, played.answer.note) == ("b", "76% of the confidence, 2 of 3 votes")
 
 
+async def test_consensus_begins_no_more_batches():
+    drafts = [("a", FAIR), ("b", SURE), *[("b", SURE)] * 8]
+
+    played = await vote(*drafts, mode="online", warm_up=2, batch=3, consensus=0.9)
+
+    assert played.graph["draft-3"] == {"draft-1", "draft-2"}
+    assert played.graph["draft-6"] == {"draft-3", "draft-4", "draft-5"}
+    assert (played.lane.ledger().calls, played.lane.ledger().depth) == (8, 3)
+    assert played.answer is not None
+    assert played.answer.note == "91% of the confidence, 6 of 7 votes"
+
+
 async def test_without_an_answer_above_the_threshold_all_vote():
     played = await vote(("-", SURE), ("a", FAIR), ("a", FAIR), kept=10)
 
@@ -163,20 +176,27 @@ async def test_a_vote_of_equal_confidence_is_self_consistency(mode: str, score: 
     assert [call[0] for call in calls_of(other)] == [call[0] for call in calls_of(one)]
 
 
-@given(drafts=st.integers(1, 24), warm_up=st.integers(1, 8), mode=st.sampled_from(["online", "offline"]))
+@given(
+    drafts=st.integers(1, 24),
+    warm_up=st.integers(1, 8),
+    batch=st.integers(1, 24),
+    mode=st.sampled_from(["online", "offline"]),
+)
 @settings(max_examples=15)
-async def test_it_costs_its_drafts(drafts: int, warm_up: int, mode: str):
-    cost = await estimate(DEEPCONF, drafts=drafts, warm_up=warm_up, mode=mode, consensus=1)
+async def test_it_costs_its_drafts(drafts: int, warm_up: int, batch: int, mode: str):
+    cost = await estimate(DEEPCONF, drafts=drafts, warm_up=warm_up, batch=batch, mode=mode, consensus=1)
 
     agrees = warm_up == 1 and mode == "online"  # one draft agrees with itself
     assert cost.calls == (1 if agrees else drafts)
-    assert cost.depth == (1 if agrees or mode == "offline" or warm_up >= drafts else 2)
+    is_first = agrees or mode == "offline" or warm_up >= drafts
+    assert cost.depth == 1 + (0 if is_first else ceil((drafts - warm_up) / batch))
 
 
 @pytest.mark.parametrize(
     ("params", "words"),
     [
         ({}, "online · 16 drafts · warm-up 4 · 90 % kept · window 128"),
+        ({"batch": 4}, "online · 16 drafts by 4 · warm-up 4 · 90 % kept · window 128"),
         (
             {"mode": "offline", "score": "bottom_windows"},
             "offline · 16 drafts · bottom windows · 90 % kept · window 128",
