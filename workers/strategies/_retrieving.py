@@ -1,16 +1,25 @@
 """Find the passages of a collection that share the rarest words with a query. Pure, and always the same."""
 
 import re
-from collections import Counter
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from functools import lru_cache
+from itertools import pairwise
 from math import log
 from typing import NamedTuple
 
-PASSAGE_WORDS = 200
-OVERLAP_WORDS = 30
-"""Words that neighboring passages of one long paragraph share, so that no sentence is lost in a cut."""
+PASSAGE_BYTES = 1200
+"""About 300 tokens, or 200 English words, or 400 Chinese characters."""
+OVERLAP_BYTES = 180
+"""What neighboring passages of one long paragraph share at least, so that no sentence is lost in a cut."""
 
 _SATURATION, _LENGTH = 1.2, 0.75
-_WORD = re.compile(r"\w+")
+_UNSPACED = (  # no spaces between words: Thai to Lao, Myanmar, Khmer, kana, Chinese characters, Hangul
+    r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3041-\u30fa\u30fc-\u30ff"
+    r"\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uf900-\ufaff\U00020000-\U0003ffff"
+)
+_WORD = re.compile(rf"([{_UNSPACED}]+)|(?:[^\W{_UNSPACED}]|[\u0900-\u0963\u0966-\u0dff])+")  # \w lacks Indic vowels
 
 
 class Found(NamedTuple):
@@ -23,50 +32,89 @@ class Found(NamedTuple):
     """Above 0; comparable for one query alone."""
 
 
-def split_passages(collection: str) -> list[str]:
+class Collection:
+    """Passages, and where each word stands in them."""
+
+    def __init__(self, passages: Sequence[str]) -> None:
+        """Read all passages."""
+        self.passages = tuple(passages)
+        self.lengths: list[int] = []
+        """Words of each passage."""
+        self.holders: dict[str, dict[int, int]] = {}
+        """Word to the places of the passages that hold it, and how often each does."""
+        for place, passage in enumerate(passages):
+            counts = Counter(read_words(passage))
+            self.lengths.append(counts.total())
+            for word, count in counts.items():
+                self.holders.setdefault(word, {})[place] = count
+
+
+@lru_cache(maxsize=4)  # the lanes of a suite search the same collection; two million bytes take a second to read
+def read_collection(text: str) -> Collection:
+    """Return the passages of a text, ready to be searched."""
+    return Collection(split_passages(text))
+
+
+def split_passages(text: str) -> list[str]:
     r"""Return the paragraphs of a text; one that is too long is cut into passages that overlap.
 
-    >>> split_passages("One.\n\n\nTwo\nlines.\n \n"), [len(p.split()) for p in split_passages("word " * 400)]
+    >>> split_passages("One.\n\n\nTwo\nlines.\n \n"), [len(p.split()) for p in split_passages("words " * 400)]
     (['One.', 'Two lines.'], [200, 200, 60])
     """
     passages = []
-    for paragraph in re.split(r"\n[ \t\r]*\n", collection):
-        words = paragraph.split()
-        step = PASSAGE_WORDS - OVERLAP_WORDS
-        starts = range(0, max(1, len(words) - OVERLAP_WORDS), step) if words else ()
-        passages += [" ".join(words[start : start + PASSAGE_WORDS]) for start in starts]
-    return passages
+    for paragraph in re.split(r"\n[ \t\r]*\n", text):
+        encoded, start = " ".join(paragraph.split()).encode(), 0
+        while len(encoded) - start > PASSAGE_BYTES:
+            end = _find_cut(encoded, start + PASSAGE_BYTES)
+            passages.append(encoded[start:end].decode().strip())
+            start = _find_cut(encoded, end - OVERLAP_BYTES)
+        passages.append(encoded[start:].decode().strip())
+    return [passage for passage in passages if passage]
 
 
-def find_passages(passages: list[str], query: str, most: int) -> list[Found]:
-    """Return at most so many passages that share a word with the query, best first, of tied ones the earlier first.
+def _find_cut(encoded: bytes, most: int) -> int:
+    """Return where a UTF-8 text can be cut: at the last space before a place or, in a very long word, there."""
+    space = encoded.rfind(b" ", most - OVERLAP_BYTES, most + 1)
+    if space >= 0:
+        return space
+    while encoded[most] & 0xC0 == 0x80:  # in the middle of a character
+        most -= 1
+    return most
+
+
+def find_passages(collection: Collection, query: str) -> list[Found]:
+    """Return the passages that share a word with the query, best first, of tied ones the earlier first.
 
     BM25 as Lucene has it: a word counts the more the fewer passages hold it, and the less the more often it has been
     counted and the longer the passage is. A word that the query repeats counts as often.
     Source: Robertson & Zaragoza 2009, The Probabilistic Relevance Framework.
 
-    >>> [found.place for found in find_passages(["a cat sat", "the dog", "a dog and a cat"], "cat and dog", 2)]
-    [2, 1]
+    >>> [found.place for found in find_passages(Collection(["a cat sat", "the dog", "a dog and a cat"]), "cat and dog")]
+    [2, 1, 0]
     """
-    counted = [Counter(_read_words(passage)) for passage in passages]
-    lengths = [counts.total() for counts in counted]
-    mean = sum(lengths) / max(1, len(lengths))
-    scores = [0.0] * len(passages)
-    asked = Counter(_read_words(query))
-    holding = dict[str, list[int]]()
-    for place, counts in enumerate(counted):
-        for word in counts.keys() & asked.keys():
-            holding.setdefault(word, []).append(place)
-    for word, times in asked.items():
-        holders = holding.get(word, [])
-        rarity = log(1 + (len(passages) - len(holders) + 0.5) / (len(holders) + 0.5))
-        for place in holders:
-            count, length = counted[place][word], lengths[place] / mean
-            saturated = count * (_SATURATION + 1) / (count + _SATURATION * (1 - _LENGTH + _LENGTH * length))
-            scores[place] += times * rarity * saturated
-    ranked = sorted(range(len(passages)), key=lambda place: -scores[place])
-    return [Found(place, passages[place], scores[place]) for place in ranked[:most] if scores[place] > 0]
+    scores = defaultdict[int, float](float)
+    size, lengths = len(collection.passages), collection.lengths
+    mean = sum(lengths) / max(1, size)
+    for word, times in Counter(read_words(query)).items():
+        holders = collection.holders.get(word, {})
+        rarity = log(1 + (size - len(holders) + 0.5) / (len(holders) + 0.5))
+        for place, count in holders.items():
+            steepness = _SATURATION * (1 - _LENGTH + _LENGTH * lengths[place] / mean)
+            scores[place] += times * rarity * count * (_SATURATION + 1) / (count + steepness)
+    ranked = sorted(scores, key=lambda place: (-scores[place], place))
+    return [Found(place, collection.passages[place], scores[place]) for place in ranked]
 
 
-def _read_words(text: str) -> list[str]:
-    return _WORD.findall(text.casefold())
+def read_words(text: str) -> list[str]:
+    """Return the words of a text as they are compared; where no spaces part them, its characters and pairs of these.
+
+    Source: Lucene's CJKBigramFilter with `outputUnigrams`: pairs are most words, and some have one character.
+
+    >>> read_words("The Cat’s ﬁsh"), read_words("東京都 a")
+    (['the', 'cat', 's', 'fish'], ['東', '京', '都', '東京', '京都', 'a'])
+    """
+    words = list[str]()
+    for match in _WORD.finditer(unicodedata.normalize("NFKC", text).casefold()):
+        run = match[0]
+        words += [run] if match[1] is None else [*run, *map("".join, pairwise(run))]
+    return words

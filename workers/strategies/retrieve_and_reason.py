@@ -9,13 +9,16 @@ Procedure:
    writes is the query. Otherwise the problem itself is.
 3. Rank the passages by the words that they share with the query (BM25), and keep the best `passages`.
 4. With `rated` above 0, that many are kept at first, at least `passages`; a judge says of each, from 0 to 5, how much
-   it helps. Order by that, of equal ones the better ranked first, and keep the best `passages`.
+   it helps. Order by `rating_share` of that (divided by 5) and, for the rest, by the score of the search (divided by
+   the best one's); keep the best `passages`.
 5. One call reads the problem and the passages, and answers.
-Where the collection is empty or holds no word of the query, it answers from what the model knows.
+Where the collection is empty or holds no word of the query, it answers from what the model knows. Where the query
+cannot be written, the problem itself is searched for.
 
 Cost: 1 call, 1 more with `rewrite`, and one for each passage that is rated. Depth: at most 3 calls.
 Differs from the paper: it trains a model that embeds queries and passages; here words are compared, which gains most
-from a rewritten query. No second search follows. A rating that cannot be read counts as the mean of the others.
+from a rewritten query. The mix of ratings and scores is the paper's, but scores of words have no upper end and are
+divided by the best. Judges rate at temperature 0. A rating that cannot be read counts as the mean of the others.
 Reported: BRIGHT, nDCG@10, a trained embedder: 29.9, with reranking 36.9.
 Source: Shao et al. 2025, arXiv:2504.20595.
 """
@@ -32,7 +35,7 @@ from workers.core.strategy import Example, StrategyParams, strategy
 from workers.core.values import Answer, Problem, Reply
 from workers.strategies._judging import attempt, quote, read_verdict, say_unread
 from workers.strategies._prompts import DRAFT
-from workers.strategies._retrieving import Found, find_passages, split_passages
+from workers.strategies._retrieving import Collection, Found, find_passages, read_collection, split_passages
 
 REWRITE = """\
 Problem:
@@ -66,6 +69,7 @@ may be wrong. Say which of them you rely on. Solve the problem step by step. At 
 
 
 MOST_CHARACTERS = 100_000
+MOST_HELP = 5
 
 
 class Params(StrategyParams):
@@ -81,6 +85,9 @@ class Params(StrategyParams):
     rewrite: bool = Field(default=True, title="Rewrite", description="Search with what a call writes of the problem.")
     rewrite_tokens: int = Field(512, ge=64, le=8192, title="Query", description="Longest rewritten query, in tokens.")
     rated: int = Field(0, ge=0, le=100, title="Rated", description="Passages that a judge rates before the best stay.")
+    rating_share: float = Field(
+        0.5, ge=0, le=1, title="Share of ratings", description="Of the order; the search decides the rest."
+    )
 
     @field_validator("collection")
     @classmethod
@@ -127,56 +134,62 @@ def describe(params: Params) -> str:
 )
 async def retrieve_and_reason(problem: Problem, lane: LiveLane, params: Params) -> Answer:
     """Write a query, search, and read what was found."""
-    passages, question = split_passages(params.collection), problem.question
+    collection, question = read_collection(params.collection), problem.question
     found, waited = list[Found](), list[Reply]()
-    if not passages:
+    if not collection.passages:
         lane.note("The collection is empty: the answer comes from what the model knows.")
-    if passages and params.passages:
+    if collection.passages and params.passages:
         async with lane.round("Retrieve"):
-            if params.rewrite:
-                waited = [await _rewrite(lane, question, params)]
-            found = _search(lane, passages, waited, question, params)
+            waited = await _rewrite(lane, question, params) if params.rewrite else []
+            found = _search(lane, collection, waited, question, params)
             if params.rated and found:
-                found, judges = await _rate(lane, question, found, waited)
+                found, judges = await _rate(lane, question, found, waited, params.rating_share)
                 waited += judges
             found = found[: params.passages]
     async with lane.round("Read"):
         shown = quote(lane, [each.text for each in found], "text")
         prompt = fill(READ, question=question, passages=shown) if found else fill(DRAFT, question=question)
         final = await lane.ask(prompt, role="draft", after=waited)
-    return Answer.from_reply(final, f"{len(found)} of {len(passages):,} passages read")
+    return Answer.from_reply(final, f"{len(found)} of {len(collection.passages):,} passages read")
 
 
-async def _rewrite(lane: LiveLane, question: str, params: Params) -> Reply:
+async def _rewrite(lane: LiveLane, question: str, params: Params) -> list[Reply]:
+    """Return the call that wrote the query, if it wrote one."""
     words = params.rewrite_tokens * 3 // 4
-    query = await lane.ask(
-        fill(REWRITE, question=question, words=words), role="rewrite", max_tokens=params.rewrite_tokens, model="rewrite"
-    )
+    prompt = fill(REWRITE, question=question, words=words)
+    query = await attempt(lane.ask(prompt, role="rewrite", max_tokens=params.rewrite_tokens, model="rewrite"))
+    if query is None:
+        lane.note("The query could not be written: the problem itself is searched for.")
+        return []
     lane.offer(Answer(text=query.solution, answer=extract_answer(query.solution), note="drafted for the search"))
-    return query
+    return [query]
 
 
 def _search(
-    lane: LiveLane, passages: list[str], queries: Sequence[Reply], question: str, params: Params
+    lane: LiveLane, collection: Collection, queries: Sequence[Reply], question: str, params: Params
 ) -> list[Found]:
     """Return the best passages, and show them."""
     query = queries[0].solution if queries and queries[0].solution else question
-    found = find_passages(passages, query, max(params.rated, params.passages))
+    found = find_passages(collection, query)[: max(params.rated, params.passages)]
     lines = [f"{each.score:.2f}  {each.text[:80]}" for each in found]
     lane.use("search", query, "\n".join(lines) or "Nothing shares a word with the query.", after=queries)
     return found
 
 
 async def _rate(
-    lane: LiveLane, question: str, found: Sequence[Found], waited: Sequence[Reply]
+    lane: LiveLane, question: str, found: Sequence[Found], waited: Sequence[Reply], share: float
 ) -> tuple[list[Found], list[Reply]]:
-    """Let a judge rate each passage; return the most helpful first, and the judges."""
+    """Let a judge rate each passage; return the passages in the order of ratings and scores, and the judges."""
     prompts = [fill(RATE, question=question, passage=quote(lane, [each.text], "text")) for each in found]
     calls = [lane.ask(text, role="judge", after=waited, temperature=0, model="judge") for text in prompts]
     judges = await lane.gather([attempt(call) for call in calls])
-    read = [read_verdict(judge, most=5) if judge else None for judge in judges]
+    read = [read_verdict(judge, most=MOST_HELP) if judge else None for judge in judges]
     known = [rating for rating in read if rating is not None]
     say_unread(lane, len(read) - len(known), len(read))
     ratings = [fmean(known or [0]) if rating is None else rating for rating in read]
-    order = sorted(range(len(found)), key=lambda place: -ratings[place])
+    mixed = [
+        share * rating / MOST_HELP + (1 - share) * each.score / found[0].score
+        for rating, each in zip(ratings, found, strict=True)
+    ]
+    order = sorted(range(len(found)), key=lambda place: -mixed[place])
     return [found[place] for place in order], [judge for judge in judges if judge]

@@ -60,6 +60,19 @@ async def test_an_empty_query_falls_back_on_the_problem():
     assert shown(played) == ["Fish swim."]
 
 
+async def test_a_query_that_cannot_be_written_falls_back_on_the_problem():
+    broken = {"rewrite-1": StreamCut("The stream broke.")}
+
+    played = await read("zebras", question="Do fish swim?", faults=broken)
+
+    assert shown(played) == ["Fish swim."]
+    assert [note.text for note in played.all_of(NoteTaken)] == [
+        "The query could not be written: the problem itself is searched for."
+    ]
+    assert played.answer is not None
+    assert played.answer.answer == "Africa"
+
+
 @pytest.mark.parametrize("params", [{"passages": 0}, {"collection": ""}, {"collection": " \n\n "}])
 async def test_nothing_to_read_is_the_direct_strategy(params: dict[str, Any]):
     replies = {"draft": ["So \\boxed{Africa}."]}
@@ -89,12 +102,25 @@ async def test_a_query_that_finds_nothing_leaves_the_bare_problem():
 
 
 async def test_the_most_helpful_passages_are_read():
-    played = await read("zebras lions fish", ratings=("1", "3", "5", "4"), params={"rated": 4})
+    played = await read("zebras lions fish", ratings=("0", "1", "5", "4"), params={"rated": 4})
 
     found = [line.split("  ", 1)[1] for line in played.all_of(ToolUsed)[0].output.splitlines()]
     assert shown(played) == [found[2], found[3]]
     assert set(played.graph["draft-1"]) == {"rewrite-1", "judge-1", "judge-2", "judge-3", "judge-4"}
     assert (played.lane.ledger().calls, played.lane.ledger().depth) == (6, 3)
+
+
+@pytest.mark.parametrize(
+    ("share", "order"),
+    [(0, [0, 1, 2, 3]), (0.5, [2, 1, 3, 0]), (1, [2, 3, 1, 0])],
+)
+async def test_ratings_and_scores_share_the_order(share: float, order: list[int]):
+    params = {"rated": 4, "passages": 4, "rating_share": share}
+
+    played = await read("zebras zebras lions fish", ratings=("0", "2", "5", "3"), params=params)
+
+    found = [line.split("  ", 1)[1] for line in played.all_of(ToolUsed)[0].output.splitlines()]
+    assert shown(played) == [found[place] for place in order]
 
 
 @pytest.mark.parametrize("ratings", [("3",) * 4, ("x",) * 4, ("3", "x", "3", "3")])

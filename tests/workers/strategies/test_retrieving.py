@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.strategies._retrieving import OVERLAP_WORDS, PASSAGE_WORDS, find_passages, split_passages
+from workers.strategies._retrieving import OVERLAP_BYTES, PASSAGE_BYTES, Collection, find_passages, split_passages
 
 PASSAGES = ["the cat sat on the mat", "the dog sat", "a bird", "the cat and the dog and the cat", ""]
 TEXTS = st.lists(st.text("ab \n", max_size=20), max_size=6)
 
 
-def places(query: str, most: int = 10) -> list[int]:
-    return [found.place for found in find_passages(PASSAGES, query, most)]
+def places(query: str, passages: list[str] = PASSAGES) -> list[int]:
+    return [found.place for found in find_passages(Collection(passages), query)]
 
 
 @pytest.mark.parametrize(
@@ -32,35 +32,66 @@ def test_passages_that_share_rarer_words_more_often_come_first(query: str, found
 
 
 def test_the_formula_is_bm25():
-    [found] = find_passages(["a b b c", "a c", "c c c"], "b", 5)
+    [found] = find_passages(Collection(["a b b c", "a c", "c c c"]), "b")
 
     rarity, mean = log(1 + (3 - 1 + 0.5) / (1 + 0.5)), (4 + 2 + 3) / 3
     assert found.score == pytest.approx(rarity * 2 * 2.2 / (2 + 1.2 * (0.25 + 0.75 * 4 / mean)))
 
 
 def test_equal_passages_are_found_in_their_order():
-    assert [found.place for found in find_passages(["x", "y z", "x"], "x", 5)] == [0, 2]
+    assert places("x", ["x", "y z", "x"]) == [0, 2]
 
 
-@given(passages=TEXTS, query=st.text("ab ", max_size=9), most=st.integers(0, 4))
-def test_what_is_found_is_there_and_scores_fall(passages: list[str], query: str, most: int):
-    found = find_passages(passages, query, most)
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        pytest.param("京都", [0], id="chinese"),
+        pytest.param("犬はどこ", [1], id="japanese"),
+        pytest.param("서울의 날씨", [2], id="korean, another ending"),
+        pytest.param("ข้าว", [3], id="thai"),
+        pytest.param("हिन्दी", [4], id="hindi"),
+        pytest.param("ＣＡＦＥ́", [5], id="full width, an accent apart"),
+    ],
+)
+def test_words_are_found_in_any_script(query: str, found: list[int]):
+    passages = ["我去了京都。", "犬がいる", "서울에 산다", "ฉันกินข้าว", "हिन्दी में लिखो, हाथ से", "Café"]
+
+    assert places(query, passages) == found
+
+
+@given(passages=TEXTS, query=st.text("ab ", max_size=9))
+def test_what_is_found_is_there_and_scores_fall(passages: list[str], query: str):
+    found = find_passages(Collection(passages), query)
 
     scores = [each.score for each in found]
-    assert len(found) <= most
     assert scores == sorted(scores, reverse=True)
     assert all(score > 0 for score in scores)
     assert [passages[each.place] for each in found] == [each.text for each in found]
-    assert found == find_passages(passages, query, most)
+    assert found == find_passages(Collection(passages), query)
 
 
-@given(words=st.lists(st.integers(0, 9**6).map(str), min_size=1, max_size=900))
-def test_no_word_is_lost_and_no_passage_is_too_long(words: list[str]):
-    passages = [passage.split() for passage in split_passages("  ".join(words))]
+@given(first=st.sampled_from([0x100, 0x4E00, 0x20000]), size=st.integers(1, 1200), spaces=st.sets(st.integers(1, 1199)))
+def test_no_character_is_lost_and_no_passage_is_too_long(first: int, size: int, spaces: set[int]):
+    text = "".join(" " * (place in spaces) + chr(first + place) for place in range(size))  # no character comes twice
 
-    whole = passages[0] + [word for passage in passages[1:] for word in passage[OVERLAP_WORDS:]]
-    assert whole == words
-    assert max(map(len, passages)) <= PASSAGE_WORDS
+    end = 0
+    for passage in split_passages(text):
+        place = text.index(passage)
+        assert end - OVERLAP_BYTES <= place <= end + 1, "too much is told twice, or more than a space is lost"
+        assert len(passage.encode()) <= PASSAGE_BYTES
+        end = place + len(passage)
+    assert end == len(text)
+
+
+@pytest.mark.parametrize("word", ["x", "中", "😀", "é"])
+def test_a_word_without_an_end_is_cut(word: str):
+    size = len(word.encode())
+
+    first, *rest = split_passages(word * 5000)
+
+    assert 0 <= PASSAGE_BYTES - len(first.encode()) < size
+    assert rest[0].startswith(word * (OVERLAP_BYTES // size))
+    assert set("".join(rest)) == {word}
 
 
 @pytest.mark.parametrize("text", ["a\n\nb", "a\r\n\r\nb\r\n", "\n\n a\n \t\n\n\nb"])
@@ -70,4 +101,4 @@ def test_blank_lines_part_passages(text: str):
 
 def test_an_empty_collection_has_no_passages():
     assert split_passages(" \n\n ") == []
-    assert find_passages([], "a", 3) == []
+    assert find_passages(Collection([]), "a") == []
