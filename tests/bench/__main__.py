@@ -15,7 +15,7 @@ import uvloop
 from tests.bench import browser, lag, overhead, peers, queries, recovery, throughput
 from tests.bench.figures import NOT_MEASURED, Figure, describe_machine, print_table, write_table
 from tests.bench.site import bench_site
-from tests.browser.stack import LiveSite
+from tests.site.live import LiveSite
 
 SECTIONS = {
     "overhead": overhead.measure,

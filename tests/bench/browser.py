@@ -16,8 +16,9 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.bench.figures import Figure, at_most, percentile, spread
 from tests.bench.site import FIRST_TOKEN_SECONDS, PACED
-from tests.browser.stack import CHROMIUM, CHROMIUM_ARGUMENTS, LiveSite
+from tests.browser.chromium import CHROMIUM, CHROMIUM_ARGUMENTS
 from tests.model_server import Rule
+from tests.site.live import LiveSite
 
 CARDS = ((2, 4), (4, 8), (8, 8), (4, 25))
 """Lanes, and drafts of each."""

@@ -11,8 +11,8 @@ import psutil
 
 from tests.bench.figures import Figure, at_most, percentile
 from tests.bench.site import recipe, start
-from tests.browser.stack import LiveSite
 from tests.model_server import Rule
+from tests.site.live import LiveSite
 
 DRAFTS, SPEED = 64, 5_000
 VIEWERS = (1, 20, 200)

@@ -9,7 +9,7 @@ from statistics import median
 
 from tests.bench.figures import Figure, at_most
 from tests.bench.site import CALL_SECONDS, PACED, Watched, recipe, run_watched
-from tests.browser.stack import LiveSite
+from tests.site.live import LiveSite
 
 SIZES = (16, 64, 256)
 AIMS = {64: 1.03, 256: 1.05}

@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 
 from tests.bench.figures import NOT_MEASURED, Figure
 from tests.bench.site import CALL_SECONDS, PACED, recipe, run_watched
-from tests.browser.stack import LiveSite
+from tests.site.live import LiveSite
 
 FOLDER = Path(__file__).parents[2] / ".venv-peers"
 PYTHON = FOLDER / "bin/python"

@@ -8,8 +8,8 @@ from statistics import median
 
 from tests.bench.figures import Figure, at_most, spread
 from tests.bench.site import make_text, recipe, run_watched
-from tests.browser.stack import LiveSite
 from tests.model_server import Rule
+from tests.site.live import LiveSite
 
 LANES, PROBLEMS, DRAFTS = 100_000, 1_000, 64
 AIM_MS = 100

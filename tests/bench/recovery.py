@@ -18,8 +18,8 @@ from tests.bench.figures import Figure, spread
 from tests.bench.lag import watch_apart
 from tests.bench.site import recipe, start
 from tests.bench.viewers import watch
-from tests.browser.stack import LiveSite
 from tests.model_server import Rule
+from tests.site.live import LiveSite
 from webapp.local import parts
 from webapp.local.site import worker
 
@@ -36,7 +36,7 @@ async def measure(site: LiveSite, *, repeats: int, is_quick: bool) -> list[Figur
     found = [Figure("recovery", f"{viewers:,} viewers return at once, until all are current", spread(returns, " s"),
                     "≤ 3 s", median(returns) <= 3)]  # fmt: skip
     with ExitStack() as stack:
-        workers = [site.processes["runs-1"]]
+        workers = [site.processes["worker-1"]]
         waits = []
         for number in range(repeats):
             workers.append(stack.enter_context(_running_worker(site, f"spare-{number}")))

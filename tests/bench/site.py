@@ -13,9 +13,9 @@ import aiohttp
 import psutil
 
 from tests.bench.viewers import watch
-from tests.browser.stack import LiveSite, running_site
 from tests.fixtures_model_server import run_model_server
 from tests.model_server import Rule
+from tests.site.live import LiveSite, running_site
 
 FIRST_TOKEN_SECONDS = 0.1
 TOKENS_PER_SECOND = 50

@@ -17,8 +17,8 @@ import orjson
 
 from tests.bench.figures import Figure, at_least, at_most, spread
 from tests.bench.site import Watched, cpu_seconds, make_text, recipe, run_watched
-from tests.browser.stack import LiveSite
 from tests.model_server import Rule
+from tests.site.live import LiveSite
 from webapp.runs.frames import NOWHERE
 
 DRAFTS = 64
@@ -51,7 +51,7 @@ async def _measure_once(site: LiveSite, drafts: int, tokens: int, speed: int) ->
     text = make_text(tokens)
     site.model_server.reset()
     site.model_server.script(Rule(replies=(text,), tokens_per_second=speed / drafts))
-    pids = [site.processes[name].pid for name in ("runs-1", "web-1")]
+    pids = [site.processes[name].pid for name in ("worker-1", "web-1")]
     before = [cpu_seconds(pid) for pid in pids]
     began = time.perf_counter()
     run = await run_watched(site, recipe("self_consistency", drafts=drafts))

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Dialog, Page, sync_playwright
 
-from tests.browser.stack import CHROMIUM, CHROMIUM_ARGUMENTS, LiveSite, running_site
+from tests.browser.chromium import CHROMIUM, CHROMIUM_ARGUMENTS
 from tests.fixtures_model_server import ModelServer
+from tests.site.live import LiveSite, running_site
 
 
 @pytest.fixture(scope="session")

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, WebSocketRoute, expect
 
-from tests.browser.stack import LiveSite as Site
 from tests.model_server import HOSTILE, Rule
+from tests.site.live import LiveSite as Site
 
 SLOW = Rule(
     replies=("One by one the words come, so that somebody can watch. " * 6 + r"\boxed{42}",), tokens_per_second=6

@@ -13,9 +13,10 @@ from pathlib import Path
 import django
 from playwright.sync_api import Page, sync_playwright
 
-from tests.browser.stack import CHROMIUM, CHROMIUM_ARGUMENTS, LiveSite, running_site
+from tests.browser.chromium import CHROMIUM, CHROMIUM_ARGUMENTS
 from tests.fixtures_model_server import run_model_server
 from tests.handbook.pages import FOLDER, write_contents, write_page
+from tests.site.live import LiveSite, running_site
 from workers.core.strategy import Strategy
 from workers.strategies import catalog
 

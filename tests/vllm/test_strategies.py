@@ -10,8 +10,8 @@ import pytest
 from django.db import connections
 from django.db.models import Q, Sum
 
-from tests.browser.stack import LiveSite, running_site
 from tests.fixtures_model_server import ModelServer
+from tests.site.live import LiveSite, running_site
 from tests.vllm.server import MODEL, Vllm
 from tests.webapp.runs.playing import lane_ids, work
 from webapp.problems.models import Problem

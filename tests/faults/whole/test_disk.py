@@ -11,7 +11,8 @@ from redis import Redis
 
 from tests.faults.recipes import SLOWLY, direct
 from tests.faults.recorder import FOUR, Recorder
-from tests.faults.stack import Member, Stack
+from tests.faults.stack import Stack
+from tests.site.members import Member
 from webapp.local import parts
 
 MIB = 2**20

@@ -11,7 +11,8 @@ import aiohttp
 
 from tests.faults.recipes import BRISKLY
 from tests.faults.recorder import FOUR, Recorder
-from tests.faults.stack import Member, Stack
+from tests.faults.stack import Stack
+from tests.site.members import Member
 
 KILLS = int(os.environ.get("STORM_KILLS") or 200)
 RUNS = int(os.environ.get("STORM_RUNS") or 50)

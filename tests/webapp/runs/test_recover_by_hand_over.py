@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from tests.browser.stack import LiveSite, running_site
 from tests.fixtures_model_server import ModelServer
 from tests.model_server import Rule
+from tests.site.live import LiveSite, running_site
 from webapp.local import parts, site
 from webapp.local.parts import Process
 

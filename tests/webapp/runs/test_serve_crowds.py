@@ -17,7 +17,7 @@ from django.conf import settings
 from django.db import connection
 from redis.asyncio import Redis
 
-from tests.browser.stack import free_ports
+from tests.site.stack import free_ports
 from tests.webapp.runs.playing import make_run
 from webapp.local import parts, site
 from webapp.runs.models import Run

@@ -10,9 +10,9 @@ from pathlib import Path
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from tests.browser.stack import LiveSite, running_site
 from tests.fixtures_model_server import ModelServer
 from tests.model_server import Rule
+from tests.site.live import LiveSite, running_site
 from tests.webapp.status.scraping import figures, until
 from webapp.local.parts import Process
 

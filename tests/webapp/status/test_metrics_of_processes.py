@@ -1,13 +1,14 @@
 """The whole site as processes: what one does, another one's address tells."""
 
+import os
 import subprocess
 import sys
 import urllib.request
 from pathlib import Path
 
-from tests.browser.stack import LiveSite, running_site
 from tests.fixtures_model_server import ModelServer
 from tests.house.test_compose import OURS
+from tests.site.live import LiveSite, running_site
 from tests.webapp.status.scraping import figures, until
 
 
@@ -19,8 +20,8 @@ def test_what_a_worker_counts_is_read_at_the_web_server(model_server: ModelServe
         until(lambda: site.lanes(page)[0]["status"] == "finished" and _sum(site.address, "retort_tasks_total") >= 1)
 
         kinds = {kind: _sum(site.address, "retort_processes", kind=kind) for kind in ("web", "runs", "suites")}
-        pid = site.processes["runs-1"].pid
-        healths = [_health(site, "web"), _health(site, "worker", pid=pid), _health(site, "worker", pid=pid + 1)]
+        pid = site.processes["worker-1"].pid
+        healths = [_health(site, "web"), _health(site, "worker", pid=pid), _health(site, "worker", pid=os.getpid())]
         frames, lags = (_sum(site.address, f"retort_{name}") for name in ("frames_total", "lag_seconds_count"))
         asked = _sum(site.address, "retort_model_requests_total", outcome="stop")
         written = _sum(site.address, "retort_completion_tokens_total")
@@ -37,7 +38,7 @@ def _health(site: LiveSite, service: str, pid: int = 1) -> int:
     """Return the exit status of the compose file's question; in a container the port is 8000 and the process 1."""
     port = site.address.rstrip("/").rsplit(":", 1)[-1]
     here = OURS[service]["healthcheck"]["test"][-1].replace("8000", port).replace(":1'", f":{pid}'")
-    environment = {"REDIS_URL": site.processes["runs-1"].part.environment["REDIS_URL"]}
+    environment = {"REDIS_URL": site.processes["worker-1"].part.environment["REDIS_URL"]}
     return subprocess.run([sys.executable, "-c", here], env=environment, check=False).returncode
 
 

@@ -10,10 +10,11 @@ from typing import Any, NamedTuple
 import psycopg
 import pytest
 
-from tests.browser.stack import DATABASE_PASSWORD, running_site
 from tests.fixtures_model_server import run_model_server
 from tests.model_server import Rule
 from tests.serving.rules import Piece
+from tests.site.live import running_site
+from tests.site.stack import DATABASE_PASSWORD
 from tests.webapp.status.scraping import until
 
 KEY = "sk-live-0123456789abcdef"
@@ -46,8 +47,8 @@ def aftermath(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aftermath]:
         with psycopg.connect(site.environment["DATABASE_URL"]) as database:
             database.execute("ALTER TABLE runs_lane RENAME TO gone")
         answer = fetch(failed)
-        until(lambda: "sweep_failed" in (var / "runs-1.log").read_text())
-        logs = {path.stem: read_lines(path) for path in var.glob("*.log")}
+        until(lambda: "sweep_failed" in site.processes["worker-1"].log.read_text())
+        logs = {name: read_lines(process.log) for name, process in site.processes.items()}
         text = "".join(path.read_text() for path in var.glob("*.log"))
     yield Aftermath(logs, text, failed.rstrip("/").rsplit("/", 1)[-1], lane, answer)
 
@@ -78,7 +79,7 @@ def test_a_key_that_the_server_repeats_is_not_shown_either(aftermath: Aftermath)
 
 
 def test_every_line_about_a_lane_names_it_and_its_run(aftermath: Aftermath):
-    told = [line for line in aftermath.logs["runs-1"] if line["logger"].startswith("workers.") and "runs" not in line]
+    told = [line for line in aftermath.logs["worker-1"] if line["logger"].startswith("workers.") and "runs" not in line]
     mine = [line for line in told if line.get("lane") == aftermath.failed_lane["id"]]
 
     assert [line["event"] for line in mine] == ["lane_claimed", *["request_failed"] * 3, "lane_failed"]

@@ -8,7 +8,7 @@ import pytest
 from django.conf import settings
 from django.test import Client
 
-from tests.browser.stack import free_ports
+from tests.site.stack import free_ports
 from webapp.local import parts, site
 
 pytestmark = pytest.mark.django_db
