@@ -103,11 +103,11 @@ class LaneRun:
             if self._is_abandoned or self._lane.leaving or not self._is_stopped:
                 raise
             asyncio.current_task().uncancel()  # type: ignore[union-attr]  # inside a task there is one
-            if self._lane.best is not None:
-                await self._give(self._lane.best, is_partial=True)
+            await self._give_best()
             ending = events.LaneCancelled(lane=work.lane, at=self._clock(), **self._costs(began))
         except Exception as error:  # the lane's edge: neighbours go on
             ending = self._fail(error, began)
+            await self._give_best()
         self._listen(ending)
         log.info(ending.kind, seconds=ending.seconds, calls=ending.ledger.calls, tokens=ending.ledger.total_tokens)
 
@@ -132,6 +132,12 @@ class LaneRun:
         """Return what workers before have left of the lane's seconds, and a moment to repeat what they did."""
         budget = self._work.budget_seconds
         return None if budget is None else max(REPLAY_SECONDS, budget - self._work.worked_ms / 1000)
+
+    async def _give_best(self) -> None:
+        """Give the best answer until now, of a lane that did not come to its end; none if one was given."""
+        if self._lane.best is not None and not self._has_solved:
+            self._has_solved = True
+            await self._give(self._lane.best, is_partial=True)
 
     async def _give(self, answer: Answer, *, is_partial: bool) -> None:
         work = self._work
@@ -166,22 +172,24 @@ class LaneRun:
             self._listen(events.DraftGraded(lane=self._work.lane, at=self._clock(), call=call, ruling=ruling))
 
     async def _grade(self, text: str, answer: str | None) -> Verdict:
-        grader = graders()[self._work.grader]
         limit = STOPPED_GRADE_SECONDS if self._is_stopped else None  # the graders have limits of their own
         try:
+            grader = graders()[self._work.grader]
             async with asyncio.timeout(limit):
                 return await asyncio.to_thread(
                     grader.grade, text, answer, self._work.reference, self._work.grader_input
                 )
         except TimeoutError:
             return Verdict(ruling="ungraded", explanation="The lane was stopped before the grader had ruled.")
+        except Exception as error:  # the answer is as good as it was
+            _log_fault("grader_broke", error)
+            return Verdict(ruling="ungraded", explanation=f"The grader broke: {type(error).__name__}.")
 
     def _fail(self, error: Exception, began: int) -> events.LaneFailed:
         if isinstance(error, ReasoningError):
             words = str(error)
-        else:  # what it says may quote a model; where it happened does not
-            where = "".join(traceback.format_tb(error.__traceback__))
-            log.error("lane_broke", error=type(error).__name__, where=where)
+        else:
+            _log_fault("lane_broke", error)
             words = f"A fault of ours ended the lane: {type(error).__name__}. The worker's log has the details."
         return events.LaneFailed(lane=self._work.lane, at=self._clock(), error=words, **self._costs(began))
 
@@ -195,3 +203,8 @@ class LaneRun:
         is_ours = not self._lane.leaving or isinstance(event, events.CallEvent)
         if is_ours and not self._is_abandoned:
             self._emit(event, prompt)
+
+
+def _log_fault(what: str, error: Exception) -> None:
+    """Log a fault of ours: what it says may quote a model; where it happened does not."""
+    log.error(what, error=type(error).__name__, where="".join(traceback.format_tb(error.__traceback__)))

@@ -158,6 +158,7 @@ class LaneOut(Schema):
     repeat: int
     status: str
     answer: str | None
+    is_partial: bool = Field(description="The lane did not come to its end: its best answer until then.")
     verdict: str
     error: str
     seconds: float
@@ -307,8 +308,8 @@ def _lane(lane: Lane, *, with_rounds: bool) -> LaneOut:
     return LaneOut(
         id=lane.pk, strategy=lane.recipe.strategy, params=lane.recipe.params, sampling=lane.recipe.sampling,
         model=lane.recipe.model, models=lane.recipe.models, row=lane.row, repeat=lane.repeat, status=lane.status,
-        answer=lane.answer, verdict=lane.ruling, error=lane.error, seconds=lane.seconds, usage=UsageOut(**usage),
-        rounds=_rounds(lane) if with_rounds else [],
+        answer=lane.answer, is_partial=lane.is_partial, verdict=lane.ruling, error=lane.error, seconds=lane.seconds,
+        usage=UsageOut(**usage), rounds=_rounds(lane) if with_rounds else [],
     )  # fmt: skip
 
 

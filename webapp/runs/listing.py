@@ -137,7 +137,7 @@ def _columns(runs: list[Run]) -> dict[str, list[dict[str, Any]]]:
         .annotate(
             lanes=Count("pk"),
             problems=Max("row"),
-            right=Count("pk", filter=Q(ruling="right")),
+            right=Count("pk", filter=Q(ruling="right") & ~Q(status=Status.FAILED)),
             ended=Count("pk", filter=Q(ended_at__isnull=False)),
             ruling=Max("ruling"),
             status=Max("status"),
@@ -173,6 +173,6 @@ def _state(column: dict[str, Any]) -> tuple[str, str]:
         open_lanes = column["lanes"] - column["ended"]
         words = f"{column['right']} of {column['lanes']} right"
         return ("streaming", f"{words}, {open_lanes} open") if open_lanes else ("done", words)
-    if column["ruling"] in ("right", "wrong", "unreadable"):
+    if column["ruling"] in ("right", "wrong", "unreadable") and column["status"] != Status.FAILED:
         return column["ruling"], column["ruling"]
     return _STATES[Status(column["status"])], Status(column["status"]).label.lower()

@@ -170,7 +170,7 @@ class AnswerGiven(EventBase):
     answer: str | None
     note: str
     is_partial: bool
-    """True when the lane was stopped and this is the best answer until then."""
+    """True when the lane did not come to its end, and this is the best answer until then."""
 
 
 class VerdictReached(EventBase):

@@ -79,7 +79,7 @@ export function newControls(facts, listener) {
     if (id === 0 && isOver(run)) say(["The run has ended", countVerdicts([...run.lanes.values()])].filter(Boolean).join(": ") + ".");
     if (!lane?.ending || announced.has(id)) return;
     announced.add(id);
-    const verdict = verdictOf(lane);
+    const verdict = lane.state === "failed" ? null : verdictOf(lane);
     say(`Lane ${place + 1}, ${facts.lanes[place].title}, ${ENDINGS[lane.state]}${verdict ? `: ${verdict.text.toLowerCase()}` : ""}.${lane.state === "failed" ? " The others go on." : ""}`);
   }
 

@@ -2,7 +2,7 @@
 // Where lanes stand: side by side where there is room, in two rows if that is enough, else as tabs. And which has focus.
 
 import { byId, el, setAttribute, setText, showState, stateGlyph } from "../lib/dom.js";
-import { answerOf, chipOf } from "./head.js";
+import { answerOf, outcomeOf } from "./head.js";
 import { newPane } from "./pane.js";
 
 /** @typedef {import("../types/state.d.ts").Lane} Lane */
@@ -133,8 +133,7 @@ function newTab(pane) {
 
   /** @param {Lane} lane @param {LaneFacts} facts */
   function paint(lane, facts) {
-    const ruling = lane.verdict?.ruling;
-    showState(glyph, ruling === "right" || ruling === "wrong" || ruling === "unreadable" ? ruling : chipOf(lane, facts).state);
+    showState(glyph, outcomeOf(lane, facts).state);
     setText(answer, answerOf(lane).answer ?? "–");
   }
   return { root, paint };

@@ -39,6 +39,9 @@ export function chipOf(lane, facts) {
   return { state: "streaming", text: planned > 1 ? `${ended} of ${planned}` : "Writing" };
 }
 
+/** Return what became of a lane: the ruling, where it counts; a failed lane's is of its best answer alone. @param {Lane} lane @param {LaneFacts} facts */
+export const outcomeOf = (lane, facts) => (lane.state === "failed" ? null : verdictOf(lane)) ?? chipOf(lane, facts);
+
 /**
  * Return what is known of the answer, and where it comes from: the lane's own, the leader of the votes, or the last
  * round's most frequent one.

@@ -75,7 +75,7 @@ export function newPane(facts, number, openCall) {
       section.paint(round, lane, cardsOf(round, lane));
       return content && roundOf(lane, content) === round.index ? [section.root, workspace.root] : [section.root];
     });
-    arrange(main, [...(lane.ending?.kind === "lane_failed" ? [failure(lane.ending.error)] : []), ...(elements.length ? elements : [waiting])]);
+    arrange(main, [...(lane.ending?.kind === "lane_failed" ? [failure(lane.ending.error, lane.answer !== null)] : []), ...(elements.length ? elements : [waiting])]);
     if (lane.state !== "queued") setText(waiting, lane.ending ? "Nothing was asked." : "Starting.");
     paintNotes(lane);
   }
@@ -159,9 +159,9 @@ const roundOf = (lane, content) => (content.isOpen && content.call ? content.cal
 /** @param {"budget" | "deadline"} why */
 const stoppedBy = (why) => (why === "budget" ? "Stopped: the lane used all its tokens. The answer is the best until then." : "Stopped: the lane used all its time. The answer is the best until then.");
 
-/** @param {string} error */
-function failure(error) {
+/** @param {string} error @param {boolean} hasAnswer */
+function failure(error, hasAnswer) {
   const glyph = stateGlyph();
   showState(glyph, "failed");
-  return el("p", { class: "banner banner--failed lane__failure" }, glyph, el("span", {}, el("b", {}, "This lane failed. "), `${error} What was written is kept; the other lanes go on.`));
+  return el("p", { class: "banner banner--failed lane__failure" }, glyph, el("span", {}, el("b", {}, "This lane failed. "), `${error} What was written is kept; the other lanes go on.${hasAnswer ? " The answer is the best until then." : ""}`));
 }

@@ -5,7 +5,7 @@ import { byId, el, setAttribute, setProperty, setText, showState, stateGlyph } f
 import { clock, full, niceCeiling, short } from "../lib/format.js";
 import { SOLUTION_ROLES, lookOf } from "./card.js";
 import { newFailures } from "./failures.js";
-import { answerOf, chipOf, verdictOf } from "./head.js";
+import { answerOf, outcomeOf } from "./head.js";
 import { liveLedger } from "./ledger.js";
 import { listRounds } from "./round.js";
 
@@ -33,7 +33,7 @@ export const isOver = (run) => run.status === "finished" || run.status === "fail
 /** Return how the lanes were judged, in words, e.g. "2 right, 1 wrong". @param {readonly Lane[]} lanes */
 export function countVerdicts(lanes) {
   const count = (/** @type {(lane: Lane) => boolean} */ test) => lanes.filter(test).length;
-  const parts = /** @type {const} */ (["right", "wrong", "unreadable"]).map((ruling) => /** @type {const} */ ([count((lane) => lane.verdict?.ruling === ruling), ruling]));
+  const parts = /** @type {const} */ (["right", "wrong", "unreadable"]).map((ruling) => /** @type {const} */ ([count((lane) => lane.state !== "failed" && lane.verdict?.ruling === ruling), ruling]));
   return [...parts, /** @type {const} */ ([count((lane) => lane.state === "failed"), "failed"])].filter(([number]) => number).map(([number, word]) => `${number} ${word}`).join(", ");
 }
 
@@ -130,8 +130,7 @@ const swatchOf = (name) => (name === "Critical path" ? el("span", { class: "swat
 /** @param {Row} row @param {number} now @param {number} scale */
 function tableRow({ facts, lane, number }, now, scale) {
   const ledger = liveLedger(lane);
-  const verdict = verdictOf(lane);
-  const state = verdict ?? chipOf(lane, facts);
+  const state = outcomeOf(lane, facts);
   const glyph = stateGlyph();
   showState(glyph, state.state);
   const { answer } = answerOf(lane);

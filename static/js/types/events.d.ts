@@ -10,7 +10,7 @@ export interface AnswerGiven {
   text: string;
   answer: string | null;
   note: string;
-  /** True when the lane was stopped and this is the best answer until then. */
+  /** True when the lane did not come to its end, and this is the best answer until then. */
   is_partial: boolean;
 }
 

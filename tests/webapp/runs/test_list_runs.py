@@ -59,6 +59,10 @@ def test_a_run_over_many_problems_counts_what_is_right(client):
     assert re.findall(r'<li title="(.*?)">', page) == ["Direct: 2 of 3 right, 1 open"]
     assert "2/3" in page
 
+    run.lanes.filter(row=3).update(ruling="right", status=Status.FAILED, ended_at=timezone.now())
+    page = client.get("/runs/").content.decode()
+    assert re.findall(r'<li title="(.*?)">', page) == ["Direct: 2 of 3 right"]  # the best of a failed lane is no result
+
 
 def test_newest_runs_come_first(client):
     for name in ("first", "second"):

@@ -5,8 +5,10 @@ import asyncio
 import pytest
 from django.db import connections
 from django.db.models import Sum
+from django.test import Client
 
 from tests.webapp.runs.playing import lane_ids, make_run, play, scripted, until, work
+from webapp.board.queries import COUNTED, EXCLUDED
 from webapp.runs import claiming, recording
 from webapp.runs.continuing import continue_run
 from webapp.runs.launching import cancel_run
@@ -57,6 +59,33 @@ def test_a_lane_whose_only_call_fails_fails_alone() -> None:
     lane = run.lanes.get()
     assert (run.status, lane.status, lane.error) == ("failed", "failed", "The line went dead.")
     assert not lane.ruling
+
+
+def test_a_lane_that_fails_late_keeps_its_best_answer_and_counts_as_failed(client: Client) -> None:
+    run = play(make_run(("sequential_refinement", {"rounds": 3})), scripted(faults={"refine-2": StreamCut("Dead.")}))
+
+    lane = run.lanes.get()
+    assert (run.status, lane.status, lane.error) == ("failed", "failed", "Dead.")
+    assert (lane.answer, lane.is_partial, lane.ruling) == ("42", True, "right")
+    assert Lane.objects.filter(COUNTED).count() == 0
+    assert Lane.objects.filter(EXCLUDED["failed"]).count() == 1
+
+    told = client.get(f"/api/v1/runs/{run.pk}").json()["lanes"][0]
+    assert (told["status"], told["answer"], told["is_partial"], told["verdict"]) == ("failed", "42", True, "right")
+    assert 'title="Sequential Refinement: failed"' in client.get("/runs/").content.decode()
+    assert _tell_outcome(client, run) == ["answer_given", "verdict_reached", "lane_failed"]
+
+    continue_run(run=run)
+    again = play(run).lanes.get()
+    assert (again.status, again.ruling, again.is_partial, again.error) == ("finished", "right", False, "")
+    assert _tell_outcome(client, run) == ["answer_given", "verdict_reached", "lane_finished"]
+
+
+def _tell_outcome(client: Client, run: Run) -> list[str]:
+    """Return what a late viewer hears of how the lane ended."""
+    told = client.get(f"/r/{run.pk}/snapshot").json()["events"]
+    wanted = ("answer_given", "verdict_reached", "lane_failed", "lane_finished")
+    return [event["kind"] for event in told if event["kind"] in wanted]
 
 
 def test_a_lane_ends_at_its_token_budget_with_its_best_answer() -> None:
