@@ -52,7 +52,8 @@ class SilentModel:
         text = self._write(request, written)
         usage = Usage(prompt_tokens=estimate_prompt(request), completion_tokens=written)
         odds = () if request.top_logprobs is None else invent_odds(request.scored or text)
-        yield Chunk(text=text, finish_reason="stop", usage=usage, odds=odds)
+        is_cut = "</think>" in request.stop and written == request.max_tokens  # a thought takes all that it may
+        yield Chunk(text=text, finish_reason="length" if is_cut else "stop", usage=usage, odds=odds)
 
     def _write(self, request: Request, tokens: int) -> str:
         """Return a text of four bytes a token, so that prompts built from it have their real size.

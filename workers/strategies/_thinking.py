@@ -1,5 +1,6 @@
 """Let a model think between `<think>` and `</think>`, and end its thinking for it."""
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -21,40 +22,58 @@ class Thought(NamedTuple):
 
     text: str
     """All between the tags."""
-    calls: Sequence[Reply]
-    is_cut: bool
+    calls: Sequence[Reply] = ()
+    is_cut: bool = False
     """True when it was not the model that ended it."""
+
+    @property
+    def tokens(self) -> int:
+        """Return how long it is, the ends that were taken away included."""
+        return sum(call.usage.completion_tokens for call in self.calls)
 
     def __str__(self) -> str:
         """Say how long it is."""
-        tokens = sum(call.usage.completion_tokens for call in self.calls)
-        return f"{tokens:,} tokens of thinking" + (", cut off" if self.is_cut else "")
+        return f"{self.tokens:,} tokens of thinking" + (", cut off" if self.is_cut else "")
 
 
-def begin_thought() -> str:
+def begin_thought() -> Thought:
     """Return how a thought begins; small models end an empty one at once."""
-    return "Let me think step by step.\n"
+    return Thought("Let me think step by step.\n")
 
 
 async def think(  # noqa: PLR0913  # keywords
     lane: LiveLane,
     prompt: str,
+    thought: Thought,
     *,
-    begun: str,
     most_tokens: int,
     after: Sequence[Reply] = (),
     temperature: float | None = None,
-) -> Reply:
-    """Let the model think on after what is begun, until it closes its thought or has written the most."""
-    return await lane.ask(
-        prompt, role="think", begun=f"<think>\n{begun}", stop=("</think>",), max_tokens=most_tokens, after=after,
-        temperature=temperature,
-    )  # fmt: skip
+) -> Thought:
+    """Let the model think on, until it closes its thought or all of it has the most tokens.
+
+    Where the recipe allows less for a call, the next one goes on from what the last has written.
+    """
+    while (left := most_tokens - thought.tokens) > 0:
+        reply = await lane.ask(
+            prompt, role="think", begun=f"<think>\n{thought.text}", stop=("</think>",), max_tokens=left,
+            after=thought.calls[-1:] or after, temperature=temperature,
+        )  # fmt: skip
+        thought = Thought(thought.text + read_thought(reply), (*thought.calls, reply), reply.is_truncated)
+        offer_thought(lane, thought)
+        if not reply.is_truncated or not reply.usage.completion_tokens:
+            break
+    return thought
+
+
+def offer_thought(lane: LiveLane, thought: Thought) -> None:
+    """Keep what is thought so far: the answer may stand in it."""
+    lane.offer(Answer(text=thought.text, answer=extract_answer(thought.text), note=f"{thought}, no answer yet"))
 
 
 def read_thought(reply: Reply) -> str:
     """Return what a call thought, without the tags: servers put it on either channel."""
-    return (reply.thinking or reply.text).removeprefix("<think>").removeprefix("\n").partition("</think>")[0]
+    return re.sub(r"\A<think>\n?", "", reply.thinking or reply.text).partition("</think>")[0]
 
 
 async def conclude(  # noqa: PLR0913  # keywords

@@ -8,12 +8,14 @@ Procedure:
 1. Of the `facts`, one `subject | relation | object` a line, find paths of at most `hops` facts that begin at something
    the problem names. The `paths` best, by the words that their relations share with the problem, go into the prompt.
 2. By `form`:
-   `sequential`: let the model think, for at most `most_tokens` tokens. When it ends its thought with more than 32 of
-      them left, write ` Wait,` in place of the end and let it go on, `waits` times; a continuation of less than 8
-      tokens is the last. Then close the thought, write `Final Answer:` and an open box, and let it answer.
+   `sequential`: let the model think, for at most `most_tokens` tokens; where the recipe allows less for a call, in
+      several. When it ends its thought with more than 32 of them left, write ` Wait,` in place of the end and let it go
+      on, `waits` times; a continuation of less than 8 tokens is the last. Then close the thought, write `Final Answer:`
+      and an open box, and let it answer.
    `parallel`: write `samples` independent drafts, and let their answers vote.
 
-Cost: at most waits + 2 calls; samples calls for parallel. Depth: as many calls; 1 for parallel.
+Cost: at most waits + 2 calls, more for a thought that is longer than the recipe allows for a call; samples calls for
+parallel. Depth: as many calls; 1 for parallel.
 Differs from the paper: it trains models on thoughts that were written with such paths at hand; here the paths stand in
 the prompt. They are found by names in the problem alone, as the answer is not known. Its limit counts the prompt too;
 the drawing is the recipe's, where the paper is greedy. It reports whether any of the samples is right, which nobody
@@ -25,15 +27,14 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from workers.core.answers import extract_answer
 from workers.core.lane import LiveLane
 from workers.core.prompts import fill
 from workers.core.strategy import Example, StrategyParams, strategy
-from workers.core.values import Answer, Problem, Reply
+from workers.core.values import Answer, Problem
 from workers.strategies._facts import find_paths, read_facts
 from workers.strategies._judging import quote
 from workers.strategies._prompts import DRAFT
-from workers.strategies._thinking import THINK, Thought, begin_thought, conclude, read_thought, think
+from workers.strategies._thinking import THINK, Thought, begin_thought, conclude, think
 from workers.strategies._votes import Ballot
 
 THINK_WITH_FACTS = """\
@@ -79,11 +80,7 @@ class Params(StrategyParams):
     paths: int = Field(3, ge=0, le=16, title="Paths", description="Paths of facts in the prompt, at most.")
     hops: int = Field(3, ge=1, le=3, title="Hops", description="Facts in a path, at most.")
     most_tokens: int = Field(
-        2048,
-        ge=16,
-        le=131_072,
-        title="Most thinking",
-        description="Tokens of all the thinking. It also ends where the recipe cuts a call off.",
+        2048, ge=16, le=131_072, title="Most thinking", description="Tokens of all the thinking together."
     )
     waits: int = Field(2, ge=0, le=8, title="Waits", description="Times that the end of the thought is taken away.")
     samples: int = Field(8, ge=1, le=128, title="Samples", description="Drafts that vote, for parallel.")
@@ -136,7 +133,7 @@ def describe(params: Params) -> str:
     describe=describe,
     needs=frozenset({"continuing"}),
     wider=lambda size: {"form": "parallel", "samples": size + 1},
-    deeper=lambda size: {"waits": size - 1, "most_tokens": 1024 * size},
+    deeper=lambda size: {"most_tokens": 512 * size},
 )
 async def factual_scaling(problem: Problem, lane: LiveLane, params: Params) -> Answer:
     """Look facts up, then think on, or draw many drafts."""
@@ -149,7 +146,6 @@ async def factual_scaling(problem: Problem, lane: LiveLane, params: Params) -> A
     async with lane.round("Think"):
         prompt = _fill(THINK, THINK_WITH_FACTS, problem.question, _look_up(lane, problem.question, params))
         thought = await _think_on(lane, prompt, params)
-    lane.offer(Answer(text=thought.text, answer=extract_answer(thought.text), note=f"{thought}, no answer yet"))
     async with lane.round("Answer"):
         return await conclude(lane, prompt, thought, is_committed=True, most_tokens=params.answer_tokens)
 
@@ -172,12 +168,13 @@ def _fill(plain: str, with_facts: str, question: str, facts: str) -> str:
 
 
 async def _think_on(lane: LiveLane, prompt: str, params: Params) -> Thought:
-    text, calls, left = begin_thought(), list[Reply](), params.most_tokens
-    for number in range(params.waits + 1):
-        begun = f"{text} Wait," if number else text
-        reply = await think(lane, prompt, begun=begun, most_tokens=left, after=calls[-1:])
-        text, calls = begun + read_thought(reply), [*calls, reply]
-        left -= reply.usage.completion_tokens
-        if reply.is_truncated or left <= MARGIN or (number and reply.usage.completion_tokens < LEAST):
+    thought = await think(lane, prompt, begin_thought(), most_tokens=params.most_tokens)
+    for _ in range(params.waits):
+        if thought.is_cut or params.most_tokens - thought.tokens <= MARGIN:
             break
-    return Thought(text, calls, calls[-1].is_truncated)
+        before = thought.tokens
+        begun = thought._replace(text=f"{thought.text} Wait,")
+        thought = await think(lane, prompt, begun, most_tokens=params.most_tokens)
+        if thought.tokens - before < LEAST:
+            break
+    return thought

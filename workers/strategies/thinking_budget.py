@@ -6,14 +6,17 @@ is ended. Compare budgets on one problem, and see where more thinking stops to h
 
 Procedure, `server`:
 1. Send the problem with the wishes `effort` and `thinking_tokens`; the server ends the thought at the limit.
-2. If it lets the model think on beyond that, or the thought takes all tokens there are, close the stream, write the end
-   of the thought, and let the model answer from there, in a box that is opened for it.
+2. If it lets the model think on beyond that, close the stream; if the recipe cuts the thought off before, let the model
+   think on to the limit. Then write the end of the thought, and let the model answer from there, in a box that is
+   opened for it.
 Procedure, `client`, for any model and server that can go on from a begun answer:
-1. Let the model think after `<think>`, at most `thinking_tokens` tokens. With 0, it answers after an empty thought.
+1. Let the model think after `<think>`, at most `thinking_tokens` tokens; where the recipe allows less for a call, in
+   several. With 0, it answers after an empty thought.
 2. Close the thought and let the model answer. If it had not ended by itself, write that the time is up before, and
    behind it `Final Answer:` and an open box, so that the model commits itself.
 
-Cost: 2 calls; 1 by server, if it keeps to the limit, and 1 without thinking. Depth: as many calls.
+Cost: 2 calls; 1 by server, if it keeps to the limit, and 1 without thinking; more for a thought that is longer than
+the recipe allows for a call. Depth: as many calls.
 Differs from the paper: there, models are trained to think; here, one that was not is asked to, with little to gain.
 What is wished is not always done: an effort works where the model's template knows it, and a strict server refuses a
 wish that it does not know. Some templates drop the thinking from a begun answer; then the model answers without it.
@@ -24,13 +27,13 @@ from typing import Literal
 
 from pydantic import Field
 
-from workers.core.answers import drop_thinking, extract_answer
+from workers.core.answers import drop_thinking
 from workers.core.lane import LiveLane
 from workers.core.prompts import fill
 from workers.core.strategy import Example, StrategyParams, strategy
 from workers.core.values import Answer, Problem, Reply, Writing
 from workers.strategies._prompts import DRAFT
-from workers.strategies._thinking import THINK, Thought, begin_thought, conclude, read_thought, think
+from workers.strategies._thinking import THINK, Thought, begin_thought, conclude, offer_thought, read_thought, think
 
 CLOSING = 32
 """Tokens that a server may write to end a thought."""
@@ -45,11 +48,7 @@ class Params(StrategyParams):
         description="Client: works with every model. Server: for reasoning models, on servers that know the wishes.",
     )
     thinking_tokens: int = Field(
-        1024,
-        ge=0,
-        le=131_072,
-        title="Thinking tokens",
-        description="Most tokens of thinking; 0 is none. It also ends where the recipe cuts a call off.",
+        1024, ge=0, le=131_072, title="Thinking tokens", description="Most tokens of thinking; 0 is none."
     )
     answer_tokens: int = Field(512, ge=16, le=131_072, title="Longest answer", description="Tokens after the thinking.")
     effort: Literal["default", "low", "medium", "high"] = Field(
@@ -90,19 +89,20 @@ def describe(params: Params) -> str:
 )
 async def thinking_budget(problem: Problem, lane: LiveLane, params: Params) -> Answer:
     """Think within the limit, then answer."""
-    is_by_server, thought = params.control == "server", Thought("", (), is_cut=False)
+    is_by_server, thought = params.control == "server", Thought("")
     prompt = fill(DRAFT if is_by_server else THINK, question=problem.question)
-    opening = "" if is_by_server else begin_thought()
-    if is_by_server or params.thinking_tokens:
+    if is_by_server:
         async with lane.round("Think"):
-            if is_by_server:
-                reply = await _ask_reasoner(lane, prompt, params)
-                if reply.solution:
-                    return Answer.from_reply(reply, _say_thinking(reply))
-            else:
-                reply = await think(lane, prompt, begun=opening, most_tokens=params.thinking_tokens)
-        thought = Thought(opening + read_thought(reply), (reply,), is_cut=is_by_server or reply.is_truncated)
-        lane.offer(Answer(text=thought.text, answer=extract_answer(thought.text), note=f"{thought}, no answer yet"))
+            reply = await _ask_reasoner(lane, prompt, params)
+            if _is_answered(reply):
+                return Answer.from_reply(reply, _say_thinking(reply))
+            thought = Thought(read_thought(reply), (reply,), is_cut=True)
+            offer_thought(lane, thought)
+            if reply.is_truncated:
+                thought = await think(lane, prompt, thought, most_tokens=params.thinking_tokens)
+    elif params.thinking_tokens:
+        async with lane.round("Think"):
+            thought = await think(lane, prompt, begin_thought(), most_tokens=params.thinking_tokens)
     last_words = "\n\nThe time is up: I answer now." if thought.is_cut else ""
     async with lane.round("Answer"):
         return await conclude(
@@ -111,7 +111,7 @@ async def thinking_budget(problem: Problem, lane: LiveLane, params: Params) -> A
 
 
 async def _ask_reasoner(lane: LiveLane, prompt: str, params: Params) -> Reply:
-    """Ask with the wishes; the reply has no solution if the thought went too far."""
+    """Ask with the wishes; a thought that is seen to go too far is ended."""
     limit = params.thinking_tokens
 
     def is_too_long(writing: Writing) -> bool:
@@ -121,6 +121,14 @@ async def _ask_reasoner(lane: LiveLane, prompt: str, params: Params) -> Reply:
         prompt, role="draft", thinking_tokens=limit, effort=None if params.effort == "default" else params.effort,
         max_tokens=limit + CLOSING + params.answer_tokens, until=is_too_long,
     )  # fmt: skip
+
+
+def _is_answered(reply: Reply) -> bool:
+    """Say whether an answer was begun; what was cut off and shows no end of a thought may be one that goes on.
+
+    Some templates begin the thought themselves, and then only its end is seen.
+    """
+    return bool(reply.solution) and (reply.has_thought or not reply.is_truncated)
 
 
 def _say_thinking(reply: Reply) -> str:

@@ -31,6 +31,21 @@ async def test_solutions_have_their_real_size_in_later_prompts():
     assert 300 <= cost.peak_context <= 370  # question, solution and rewrite of 100 tokens each, the prompt around them
 
 
+@pytest.mark.parametrize(
+    ("slug", "params", "calls"),
+    [
+        ("budget_forcing", {"most_tokens": 1000}, 11),
+        ("budget_forcing", {"most_tokens": 250, "form": "rejection", "tries": 4}, 13),
+        ("factual_scaling", {"most_tokens": 450}, 6),
+        ("thinking_budget", {"thinking_tokens": 100}, 2),
+    ],
+)
+async def test_a_thought_is_as_long_as_it_may_be(slug: str, params: dict[str, Any], calls: int):
+    cost = await estimate(slug, params)
+
+    assert (cost.calls, cost.depth) == (calls, calls)
+
+
 @pytest.mark.parametrize("rounds", [2, 5, 9])
 async def test_patience_is_not_counted_on(rounds: int):
     assert (await estimate("sequential_refinement", {"rounds": rounds, "patience": 1})).calls == rounds

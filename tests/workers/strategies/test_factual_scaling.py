@@ -60,6 +60,13 @@ async def test_the_thinking_keeps_to_its_limit(words: list[int], waits: int, mos
     assert all(size >= 8 for size in sizes[1:-1])
 
 
+async def test_a_thought_longer_than_the_recipes_calls_goes_on_in_the_next_call():
+    played = await scale(60, 10, 10, 10, params={"waits": 1, "most_tokens": 100}, max_tokens=50)
+
+    assert [request.max_tokens for request in played.model.asked if request.role == "think"] == [50, 50, 40]
+    assert [thought_of(played).count(word) for word in ("t1", "t2", " Wait,t3")] == [50, 10, 1]
+
+
 @pytest.mark.parametrize(
     ("words", "calls"),
     [

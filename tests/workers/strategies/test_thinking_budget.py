@@ -57,6 +57,15 @@ async def test_a_thought_beyond_the_limit_is_told_that_the_time_is_up():
     assert result_of(played)[2] == "5 tokens of thinking, cut off"
 
 
+async def test_a_thought_longer_than_the_recipes_calls_goes_on_in_the_next_call():
+    replies = {"think": ("one " * 40, "two " * 3), "draft": ("\\boxed{4}",)}
+    played = await play(BUDGET, {"thinking_tokens": 50}, replies=replies, max_tokens=30)
+
+    assert keys_of(played) == ["think-1", "think-2", "draft-1"]
+    assert [request.max_tokens for request in played.model.asked] == [30, 20, 30]
+    assert result_of(played)[2] == "33 tokens of thinking"
+
+
 async def test_without_thinking_there_is_one_call():
     played = await think(thinking_tokens=0)
 
@@ -120,6 +129,24 @@ async def test_a_thought_that_took_all_tokens_is_closed():
 
     assert keys_of(played) == ["draft-1", "draft-2"]
     assert result_of(played)[1] == "4"
+
+
+@pytest.mark.parametrize("begins", ["<think>", ""], ids=["tags", "a template that begins the thought"])
+async def test_a_thought_that_the_recipe_cuts_off_goes_on_to_the_limit(begins: str):
+    replies = {"draft": (begins + "one " * 60, "\\boxed{4}"), "think": ("two " * 40,)}
+    played = await play(BUDGET, {"control": "server", "thinking_tokens": 70}, replies=replies, max_tokens=50)
+
+    assert keys_of(played) == ["draft-1", "think-1", "draft-2"]
+    assert played.model.asked[1].max_tokens == 20
+    assert begun(played) == f"<think>\n{' '.join(['one'] * 50)}{' '.join(['two'] * 20)}" + COMMIT
+    assert result_of(played) == ("Final Answer: \\boxed{\\boxed{4}", "4", "70 tokens of thinking, cut off")
+
+
+async def test_an_answer_that_is_cut_off_after_its_thought_is_taken_as_it_is():
+    played = await think(draft="Hm.</think> " + "word " * 300, control="server", thinking_tokens=100, answer_tokens=16)
+
+    assert keys_of(played) == ["draft-1"]
+    assert result_of(played)[2] == "thought"
 
 
 async def test_an_answer_never_holds_the_end_of_a_thought():
