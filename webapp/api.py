@@ -9,6 +9,7 @@ from ninja.errors import HttpError
 
 from webapp.board.api import router as board
 from webapp.catalog.api import router as catalog
+from webapp.corpora.api import router as corpora
 from webapp.runs.api import router as runs
 from webapp.runs.api_recipes import router as recipes
 
@@ -33,6 +34,7 @@ api = NinjaAPI(
 )
 api.add_router("/runs", runs)
 api.add_router("/recipes", recipes)
+api.add_router("/corpora", corpora)
 api.add_router("/strategies", catalog)
 api.add_router("/leaderboards", board)
 

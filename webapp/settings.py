@@ -98,6 +98,7 @@ INSTALLED_APPS = [
     "django_htmx",
     "ninja",
     "webapp.problems",
+    "webapp.corpora",
     "webapp.runs",
     "webapp.board",
     "webapp.catalog",

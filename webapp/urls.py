@@ -12,6 +12,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("webapp.catalog.urls")),
     path("", include("webapp.board.urls")),
     path("", include("webapp.problems.urls")),
+    path("", include("webapp.corpora.urls")),
     path("", include("webapp.status.urls")),
     path("api/v1/", api.urls),
     path("admin/", admin.site.urls),

@@ -56,6 +56,7 @@ class LaneRun:
                 work.budget_tokens,
                 work.given_up,
                 work.models,
+                work.corpus,
             ),
             model=model,
             emit=self._listen,

@@ -1,11 +1,9 @@
 """Run recipes on a whole suite: the form, what it will cost, the start."""
 
-import random
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from asgiref.sync import async_to_sync
 from django.db.models.functions import Length
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
@@ -14,13 +12,15 @@ from pydantic import BaseModel, Field
 
 from webapp.board.views import find_versions, is_part, pick_version
 from webapp.catalog.forms import SettingsForm, write_texts
+from webapp.corpora.queries import corpus_choices
 from webapp.problems.models import Problem, Suite
 from webapp.runs.budgets import Budget
 from webapp.runs.forms import SAMPLING_LABELS
 from webapp.runs.launching import MAX_LANES, BadRecipe, RecipeSpec, start_run
 from webapp.runs.models import Run
 from webapp.runs.models_on_server import ServerDown, model_names
-from workers.core.estimate import Estimate, estimate_cost
+from webapp.runs.queries import estimate_recipe
+from workers.core.estimate import Estimate
 from workers.core.strategy import Strategy
 from workers.core.values import Sampling
 from workers.strategies import catalog
@@ -72,9 +72,11 @@ class SuiteRunForm:
         self.budget = SettingsForm(Budget, texts, prefix="budget")
         for name, label in SAMPLING_LABELS.items():
             self.sampling.fields[name].label = label
-        picked = set(texts.getlist("pick"))
+        picked, corpora = set(texts.getlist("pick")), corpus_choices()
         self.choices = [
-            Choice(strategy, SettingsForm(strategy.params, texts, prefix=f"params-{slug}"), slug in picked)
+            Choice(
+                strategy, SettingsForm(strategy.params, texts, prefix=f"params-{slug}", corpora=corpora), slug in picked
+            )
             for slug, strategy in catalog().items()
         ]
         self.errors: list[str] = []
@@ -142,10 +144,10 @@ def estimate_run(form: SuiteRunForm, suite: Suite) -> Estimated | None:
 
 
 def _estimate(choice: Choice, form: SuiteRunForm, problem: Problem) -> Estimate:
-    return async_to_sync(estimate_cost)(
-        choice.strategy, choice.form.settings, question=problem.question,
-        sampling=Sampling.model_validate(form.sampling.values), random=random.Random(0),
-        most_calls=MOST_CALLS, most_tokens=MOST_TOKENS,
+    assert choice.form.settings is not None  # the form is valid
+    return estimate_recipe(
+        choice.strategy.slug, choice.form.settings.model_dump_json(), Sampling.model_validate(form.sampling.values),
+        len(problem.question.encode()), MOST_CALLS, MOST_TOKENS,
     )  # fmt: skip
 
 

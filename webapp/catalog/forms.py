@@ -1,7 +1,7 @@
 """A Django form from a settings class: a strategy's `Params`, or `Sampling`."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django import forms
@@ -25,8 +25,9 @@ class SettingsForm(forms.Form):
         *,
         prefix: str = "",
         may_be_blank: bool = False,
+        corpora: Sequence[tuple[str, str]] = (),
     ) -> None:
-        """Make the fields; `texts` is what a browser sent."""
+        """Make the fields; `texts` is what a browser sent, `corpora` are references and names to choose from."""
         super().__init__(texts, prefix=prefix)
         self.settings_class = settings
         self.parameters = read_parameters(settings)
@@ -36,7 +37,7 @@ class SettingsForm(forms.Form):
         self.settings: BaseModel | None = None
         """The settings themselves, once they are valid."""
         for parameter in self.parameters:
-            self.fields[parameter.name] = _field_for(parameter, may_be_blank=may_be_blank)
+            self.fields[parameter.name] = _field_for(parameter, corpora, may_be_blank=may_be_blank)
 
     def clean(self) -> dict[str, Any]:
         """Let the settings class judge what could be read; its faults stand at their fields."""
@@ -131,6 +132,23 @@ class _ChoiceField(forms.ChoiceField):
         return self._values[text]
 
 
+class _CorpusField(forms.ChoiceField):
+    """An uploaded corpus, or none."""
+
+    is_corpus = True
+
+    def __init__(self, corpora: Sequence[tuple[str, str]]) -> None:
+        super().__init__(choices=[("", "none"), *corpora], required=False)
+        self._references = {"", *(reference for reference, _ in corpora)}
+
+    def clean(self, value: Any) -> Any:
+        text = self.to_python(value)
+        if text not in self._references:
+            name = text.rpartition("@")[0] or text
+            raise ValidationError(f"The corpus ‘{name[:80]}’ is not there any more. Choose another one.")
+        return text
+
+
 class _YesField(forms.BooleanField):
     """A box to tick; the text `false` is not ticked."""
 
@@ -138,13 +156,13 @@ class _YesField(forms.BooleanField):
         return value in (True, "true", "on", "yes", "1")
 
 
-def _field_for(parameter: Parameter, *, may_be_blank: bool) -> forms.Field:
+def _field_for(parameter: Parameter, corpora: Sequence[tuple[str, str]], *, may_be_blank: bool) -> forms.Field:
     required = not (may_be_blank or parameter.may_be_empty)
-    field = _make(parameter, required=required)
+    field = _CorpusField(corpora) if parameter.kind == "corpus" else _make(parameter, required=required)
     field.label, field.help_text = parameter.title, parameter.help
-    shape = {"boolean": "tick", "choice": "select"}.get(parameter.kind, "input")
+    shape = {"boolean": "tick", "choice": "select", "corpus": "select"}.get(parameter.kind, "input")
     field.widget.attrs |= {"class": shape, "title": parameter.help}
-    field.range = "" if parameter.kind in ("choice", "boolean") else parameter.range  # type: ignore[attr-defined]
+    field.range = "" if parameter.kind in ("choice", "boolean", "corpus") else parameter.range  # type: ignore[attr-defined]
     return field
 
 

@@ -6,7 +6,7 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ValidationError
 
-Kind = Literal["integer", "number", "integers", "boolean", "choice", "text", "prose"]
+Kind = Literal["integer", "number", "integers", "boolean", "choice", "text", "prose", "corpus"]
 _KINDS: dict[str, Kind] = {"integer": "integer", "number": "number", "boolean": "boolean", "string": "text"}
 
 LONG = 1_000
@@ -38,6 +38,8 @@ class Parameter(NamedTuple):
             return f"{len(self.choices)} kinds"
         if self.kind == "boolean":
             return "yes or no"
+        if self.kind == "corpus":
+            return "one of those that were uploaded"
         if self.kind == "prose":
             return f"at most {self.most:,} characters"
         limits = _limits(self)
@@ -167,6 +169,8 @@ def _first_item(field: dict[str, Any]) -> dict[str, Any]:
 
 
 def _kind(field: dict[str, Any], items: dict[str, Any]) -> Kind:
+    if field.get("format") == "corpus":
+        return "corpus"
     if "enum" in field or "const" in field:
         return "choice"
     if items.get("type") == "integer":

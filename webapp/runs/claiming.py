@@ -14,6 +14,7 @@ from django.db.models.functions import Now
 from webapp.runs.launching import SUSPECT_DEATHS, ask_for_work, cancel_queued
 from webapp.runs.losses import find_losses
 from webapp.runs.models import Event, Lane, Run, Status
+from webapp.runs.queries import corpus_of
 from webapp.runs.recording import announce, end_from_outside, redis_now
 from workers import metrics
 from workers.core.asking import derive_seed
@@ -86,6 +87,7 @@ def _describe(lane: Lane, run: Run, before: Journal) -> LaneWork:
         given_up=before.given_up,
         worked_ms=before.worked_ms,
         models=recipe.models,
+        corpus=corpus_of(recipe.strategy, recipe.params),
     )
 
 

@@ -17,6 +17,7 @@ from django.core.exceptions import ValidationError
 from django.http import QueryDict
 
 from webapp.catalog.forms import SettingsForm, write_texts
+from webapp.corpora.queries import corpus_choices
 from webapp.problems.models import Problem
 from webapp.runs.budgets import Budget, Equality, Goal
 from webapp.runs.capabilities import recall
@@ -36,6 +37,7 @@ MOST_QUESTION_BYTES = 65_536
 MOST_ANSWER_BYTES = 4_096
 
 
+Corpora = Sequence[tuple[str, str]]
 SAMPLING_LABELS = {"top_p": "Top-p", "max_tokens": "Tokens per call"}
 
 
@@ -123,13 +125,13 @@ class Part:
 class Card:
     """A strategy on the page with its settings; a lane, when it is picked."""
 
-    def __init__(self, texts: QueryDict, number: str, strategy: Strategy, *, is_picked: bool) -> None:
+    def __init__(self, texts: QueryDict, number: str, strategy: Strategy, corpora: Corpora, *, is_picked: bool) -> None:
         """Read the card's texts."""
         self.number = number
         self.strategy = strategy
         self.is_picked = is_picked
         self.prefix = f"lane-{number}"
-        self.params = SettingsForm(strategy.params, texts, prefix=f"{self.prefix}-params")
+        self.params = SettingsForm(strategy.params, texts, prefix=f"{self.prefix}-params", corpora=corpora)
         self.own = SettingsForm(Sampling, texts, prefix=f"{self.prefix}-sampling", may_be_blank=True)
         for name, label in SAMPLING_LABELS.items():
             self.own.fields[name].label = label
@@ -350,13 +352,13 @@ def card_numbers(texts: QueryDict) -> list[str]:
 
 
 def _read_cards(texts: QueryDict, errors: list[str]) -> list[Card]:
-    picked = set(texts.getlist("pick"))
+    picked, corpora = set(texts.getlist("pick")), corpus_choices()
     cards = []
     for number in card_numbers(texts):
         slug = texts.get(f"lane-{number}-strategy", "")
         strategy = strategies.catalog().get(slug)
         if strategy:
-            cards.append(Card(texts, number, strategy, is_picked=number in picked))
+            cards.append(Card(texts, number, strategy, corpora, is_picked=number in picked))
         elif number in picked:
             errors.append(f"There is no strategy ‘{slug[:60]}’. Pick one of those on the page.")
     for card in cards:

@@ -15,9 +15,11 @@ from kombu.exceptions import OperationalError as BrokerError
 from pydantic import BaseModel, ValidationError
 from redis.exceptions import RedisError
 
+from webapp.corpora.queries import find_corpus
 from webapp.problems.models import Problem, Suite
 from webapp.runs.capabilities import find_lacks
 from webapp.runs.models import ENDED, Lane, Recipe, Run, Status
+from webapp.runs.queries import corpus_names
 from webapp.runs.recording import announce, end_from_outside, redis_now
 from workers.app import app
 from workers.core.errors import FencedOff
@@ -73,6 +75,7 @@ def check_recipe(spec: RecipeSpec) -> Recipe:
         errors[f"models.{part}"] = [f"{strategy.title} has no part '{part}'; it has {_list(strategy.models)}."]
     params = _parse(strategy.params, spec.params, "params", errors)
     sampling = _parse(Sampling, spec.sampling, "sampling", errors)
+    params = params and _find_corpora(params, errors)
     if errors or params is None or sampling is None:
         raise BadRecipe(errors)
     parts: dict[str, Any] = {
@@ -85,6 +88,18 @@ def check_recipe(spec: RecipeSpec) -> Recipe:
         parts["models"] = models
     fingerprint = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
     return Recipe.objects.filter(fingerprint=fingerprint).first() or Recipe(**parts, fingerprint=fingerprint)
+
+
+def _find_corpora(params: BaseModel, errors: dict[str, list[str]]) -> BaseModel:
+    """Return the params with references in place of names of corpora."""
+    for name in corpus_names(type(params)):
+        wanted = getattr(params, name)
+        found = find_corpus(wanted) if wanted else None
+        if found:
+            params = params.model_copy(update={name: found.reference})
+        elif wanted:
+            errors[f"params.{name}"] = [f"There is no corpus ‘{wanted}’. Upload it first, or name one that is there."]
+    return params
 
 
 def own_models(models: Mapping[str, str], model: str) -> dict[str, str]:

@@ -9,8 +9,11 @@ from typing import Any, NamedTuple
 from asgiref.sync import async_to_sync
 from django.db.models import Count, F, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
+from pydantic import BaseModel
 
+from webapp.catalog.parameters import read_parameters
 from webapp.catalog.queries import what_lanes_show
+from webapp.corpora.queries import read_corpus
 from webapp.runs.models import ENDED, Call, Event, Lane, Recipe, Run
 from workers.core.estimate import Estimate, estimate_cost
 from workers.core.lane import SOLUTION_ROLES
@@ -128,6 +131,17 @@ def describe_recipe(recipe: Recipe, question: str) -> dict[str, Any]:
     }
 
 
+def corpus_names(settings: type[BaseModel]) -> list[str]:
+    """Return the settings that name a corpus."""
+    return [parameter.name for parameter in read_parameters(settings) if parameter.kind == "corpus"]
+
+
+def corpus_of(slug: str, params: Mapping[str, Any]) -> str | None:
+    """Return the text of the corpus that a recipe names; None when it names none, or one that was deleted."""
+    references = [params.get(name) for name in corpus_names(catalog()[slug].params)]
+    return next((read_corpus(reference) for reference in references if reference), None)
+
+
 def describe_models(models: Mapping[str, str]) -> list[str]:
     """Return in words which parts have a model of their own.
 
@@ -150,7 +164,7 @@ def estimate_recipe(  # noqa: PLR0913  # what the cost depends on
     return async_to_sync(estimate_cost)(
         strategy, strategy.params.model_validate_json(params), question="x" * question_bytes, sampling=sampling,
         random=random.Random(0),  # any subset costs the same
-        most_calls=most_calls, most_tokens=most_tokens,
+        most_calls=most_calls, most_tokens=most_tokens, corpus=corpus_of(slug, json.loads(params)),
     )  # fmt: skip
 
 

@@ -55,6 +55,10 @@ class LaneSettings(NamedTuple):
     """By call: the attempts of workers before."""
     models: Mapping[str, str] = {}
     """By part of the strategy: the model that plays it, where it is not `model_name`."""
+    corpus: str | None = None
+    """The text of the corpus that the params name; None where they name none, or one that was deleted."""
+    is_estimate: bool = False
+    """Nothing that is read or written is real: where it decides what a lane costs, take what costs most."""
 
 
 def write_request(  # noqa: PLR0913  # keywords

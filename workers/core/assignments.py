@@ -30,6 +30,8 @@ class LaneWork(NamedTuple):
     """By part of the strategy: the model that plays it, where it is not `model_name`."""
     given_up: Mapping[str, GivenUp] = {}
     """By call: the attempts of workers before."""
+    corpus: str | None = None
+    """The text of the corpus that the params name; None where they name none, or one that was deleted."""
     worked_ms: int = 0
     """How long workers before worked on the lane."""
 

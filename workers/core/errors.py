@@ -7,6 +7,7 @@ ReasoningError
 │   └── Refused           the server says the request itself is wrong
 ├── BudgetSpent           the lane used all the tokens it was given
 ├── DeadlinePassed        the lane used all the seconds it was given
+├── CorpusGone            the corpus that the lane is to search was deleted
 ├── StrategyError         our own bug: a strategy broke a promise
 └── UnreadableAnswer      a reference answer that a grader cannot read
 FencedOff                 another worker owns the lane: what this one writes is refused
@@ -41,6 +42,10 @@ class BudgetSpent(ReasoningError):
 
 class DeadlinePassed(ReasoningError):
     """The lane has used all the seconds it was given."""
+
+
+class CorpusGone(ReasoningError):
+    """The corpus that the lane is to search was deleted."""
 
 
 class StrategyError(ReasoningError):

@@ -14,10 +14,13 @@ from workers.core.errors import BudgetSpent, ReasoningError
 from workers.core.lane import Chance, LiveLane
 from workers.core.model import Chunk, Request, estimate_prompt, estimate_tokens
 from workers.core.odds import invent_odds
+from workers.core.passages import PASSAGE_BYTES
 from workers.core.strategy import Strategy
 from workers.core.values import Problem, Sampling, Usage
 
 BLANK_LINE = "\n\n"
+STAND_IN = BLANK_LINE.join(["x" * PASSAGE_BYTES] * 100)
+"""What a lane searches where its corpus is not known."""
 _BLOCK_END = re.compile(r"</(\w+)>")
 
 
@@ -93,13 +96,22 @@ async def estimate_cost(  # noqa: PLR0913  # keywords only
     tokens_per_call: int | None = None,
     most_calls: int | None = None,
     most_tokens: int | None = None,
+    corpus: str | None = None,
 ) -> Estimate:
     """Play the strategy and return what it cost; every call writes its whole limit unless told otherwise.
 
     The play stops at `most_calls` or `most_tokens`, so that absurd settings cost little to refuse.
     """
     lane = LiveLane(
-        LaneSettings(lane=0, model_name="", sampling=sampling, seed=0, budget_tokens=most_tokens),
+        LaneSettings(
+            lane=0,
+            model_name="",
+            sampling=sampling,
+            seed=0,
+            budget_tokens=most_tokens,
+            corpus=STAND_IN if corpus is None else corpus,
+            is_estimate=True,
+        ),
         model=SilentModel(tokens_per_call, most_calls),
         emit=lambda event, prompt: None,
         clock=lambda: 0,

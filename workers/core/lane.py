@@ -10,7 +10,7 @@ from workers.core import events
 from workers.core.answers import compare_plainly, is_same_answer
 from workers.core.asking import After, LaneSettings, Wishes, find_measure, write_request
 from workers.core.call import LiveCall
-from workers.core.errors import BudgetSpent, ModelError, StrategyError
+from workers.core.errors import BudgetSpent, CorpusGone, ModelError, StrategyError
 from workers.core.ledger import NEVER, sum_up
 from workers.core.model import Message, Model
 from workers.core.telling import NodeState
@@ -163,6 +163,12 @@ class LiveLane:
             plainly = compare_plainly(one, other)
             self._equalities[one, other] = await self._equal(one, other) if plainly is None else plainly
         return self._equalities[one, other]
+
+    def read_corpus(self) -> str:
+        """Return the text of the corpus that the params name. Raises CorpusGone."""
+        if self.settings.corpus is None:
+            raise CorpusGone("The corpus of this lane was deleted. Upload the same text again, and continue the run.")
+        return self.settings.corpus
 
     # --- telling ------------------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ A question seldom has the words of the text that answers it. So the model first 
 what the answer may look like; that text, right or wrong, has the words that a search needs.
 
 Procedure:
-1. Split the collection into passages: its paragraphs, long ones cut into pieces that overlap.
+1. Split the corpus, and what was pasted, into passages: its paragraphs, long ones cut into pieces that overlap.
 2. With `rewrite`, one call names the core of the problem, reasons about what would help, and drafts an answer; what it
    writes is the query. Otherwise the problem itself is.
 3. Rank the passages by the words that they share with the query (BM25), and keep the best `passages`.
@@ -30,12 +30,13 @@ from pydantic import Field, field_validator
 
 from workers.core.answers import extract_answer
 from workers.core.lane import LiveLane
+from workers.core.passages import split_passages
 from workers.core.prompts import fill
 from workers.core.strategy import Example, StrategyParams, strategy
 from workers.core.values import Answer, Problem, Reply
 from workers.strategies._judging import attempt, quote, read_verdict, say_unread
 from workers.strategies._prompts import DRAFT
-from workers.strategies._retrieving import Collection, Found, find_passages, read_collection, split_passages
+from workers.strategies._retrieving import Collection, Found, find_passages, read_collection
 
 REWRITE = """\
 Problem:
@@ -75,11 +76,18 @@ MOST_HELP = 5
 class Params(StrategyParams):
     """Where to search, and how."""
 
+    corpus: str = Field(
+        "",
+        max_length=120,
+        title="Corpus",
+        description="An uploaded collection of texts to search.",
+        json_schema_extra={"format": "corpus"},
+    )
     collection: str = Field(
         "",
         max_length=MOST_CHARACTERS,
         title="Collection",
-        description="Texts to search, with a blank line between them; at most 100,000 characters.",
+        description="Texts to search too, with a blank line between them; at most 100,000 characters.",
     )
     passages: int = Field(4, ge=0, le=32, title="Passages", description="Passages that are read; with 0 nothing is.")
     rewrite: bool = Field(default=True, title="Rewrite", description="Search with what a call writes of the problem.")
@@ -116,7 +124,10 @@ EXAMPLE = Example(
 
 def describe(params: Params) -> str:
     """Return the parameters in a few words."""
-    words = [f"{params.passages} of {len(split_passages(params.collection)):,} passages"]
+    pasted = len(split_passages(params.collection))
+    corpus = params.corpus.rpartition("@")[0] or params.corpus
+    where = f"‘{corpus}’" + f" and {pasted:,} pasted" * (pasted > 0) if corpus else f"{pasted:,} passages"
+    words = [f"{params.passages} of {where}"]
     words += ["rewritten"] * params.rewrite
     words += [f"{params.rated} rated"] * (params.rated > 0)
     return " · ".join(words)
@@ -134,7 +145,7 @@ def describe(params: Params) -> str:
 )
 async def retrieve_and_reason(problem: Problem, lane: LiveLane, params: Params) -> Answer:
     """Write a query, search, and read what was found."""
-    collection, question = read_collection(params.collection), problem.question
+    collection, question = _collect(lane, params), problem.question
     found, waited = list[Found](), list[Reply]()
     if not collection.passages:
         lane.note("The collection is empty: the answer comes from what the model knows.")
@@ -151,6 +162,12 @@ async def retrieve_and_reason(problem: Problem, lane: LiveLane, params: Params) 
         prompt = fill(READ, question=question, passages=shown) if found else fill(DRAFT, question=question)
         final = await lane.ask(prompt, role="draft", after=waited)
     return Answer.from_reply(final, f"{len(found)} of {len(collection.passages):,} passages read")
+
+
+def _collect(lane: LiveLane, params: Params) -> Collection:
+    """Return what is searched: the corpus, and what was pasted."""
+    texts = [lane.read_corpus()] if params.corpus else []
+    return read_collection("\n\n".join([*texts, params.collection] if params.collection else texts))
 
 
 async def _rewrite(lane: LiveLane, question: str, params: Params) -> list[Reply]:
@@ -170,7 +187,10 @@ def _search(
 ) -> list[Found]:
     """Return the best passages, and show them."""
     query = queries[0].solution if queries and queries[0].solution else question
-    found = find_passages(collection, query)[: max(params.rated, params.passages)]
+    found = find_passages(collection, query)
+    if lane.settings.is_estimate:
+        found = [Found(place, text, 1.0) for place, text in enumerate(collection.passages)]
+    found = found[: max(params.rated, params.passages)]
     lines = [f"{each.score:.2f}  {each.text[:80]}" for each in found]
     lane.use("search", query, "\n".join(lines) or "Nothing shares a word with the query.", after=queries)
     return found

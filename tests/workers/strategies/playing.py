@@ -156,6 +156,7 @@ class Stage:
         pauses: Collection[str] = (),
         logprobs: Mapping[str, Sequence[float]] | None = None,
         models: Mapping[str, str] | None = None,
+        corpus: str | None = None,
         wrap: Callable[[ScriptedModel], Model] = lambda scripted: scripted,
         equal: Equal | None = None,
         watch: Callable[[events.Event], None] = lambda event: None,
@@ -168,7 +169,7 @@ class Stage:
         script = AnyReplies() if replies is None else replies
         self.model = ScriptedModel(script, faults=faults, pauses=pauses, logprobs=logprobs, seed=arrival)
         sampling = Sampling(max_tokens=max_tokens)
-        settings = LaneSettings(1, "scripted", sampling, seed, budget_tokens, models=models or {})
+        settings = LaneSettings(1, "scripted", sampling, seed, budget_tokens, models=models or {}, corpus=corpus)
         self.lane = LiveLane(
             settings,
             model=wrap(self.model),

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from tests.workers.strategies.playing import Played, play
-from workers.core.errors import StreamCut
+from workers.core.errors import CorpusGone, StreamCut
 from workers.core.events import NoteTaken, RoundOpened, ToolUsed
 from workers.strategies import catalog
 
@@ -98,6 +98,19 @@ async def test_a_query_that_finds_nothing_leaves_the_bare_problem():
     assert "marked lines" not in played.prompts["draft-1"]
 
 
+async def test_a_corpus_and_what_is_pasted_are_searched_together():
+    params = {"corpus": "Zoo@0123", "collection": "Fish swim."}
+
+    played = await read("fish, zebras", params=params, corpus="Zebras have stripes.")
+
+    assert sorted(shown(played)) == ["Fish swim.", "Zebras have stripes."]
+
+
+async def test_a_corpus_that_is_gone_ends_the_lane():
+    with pytest.raises(CorpusGone, match="was deleted"):
+        await read(params={"corpus": "Zoo@0123"})
+
+
 # --- ratings ----------------------------------------------------------------------------------------------------------
 
 
@@ -174,6 +187,8 @@ async def test_the_lane_offers_the_answer_that_the_query_drafts():
     [
         ({}, "4 of 0 passages · rewritten"),
         ({"collection": COLLECTION, "rewrite": False, "rated": 9}, "4 of 4 passages · 9 rated"),
+        ({"corpus": "A@home@0123"}, "4 of ‘A@home’ · rewritten"),
+        ({"corpus": "Zoo@0123", "collection": "Fish."}, "4 of ‘Zoo’ and 1 pasted · rewritten"),
     ],
 )
 def test_the_description_names_what_is_switched_on(params: dict[str, Any], words: str):

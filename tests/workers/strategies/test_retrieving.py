@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.strategies._retrieving import OVERLAP_BYTES, PASSAGE_BYTES, Collection, find_passages, split_passages
+from workers.core.passages import OVERLAP_BYTES, PASSAGE_BYTES, split_passages
+from workers.strategies._retrieving import Collection, find_passages
 
 PASSAGES = ["the cat sat on the mat", "the dog sat", "a bird", "the cat and the dog and the cat", ""]
 TEXTS = st.lists(st.text("ab \n", max_size=20), max_size=6)
