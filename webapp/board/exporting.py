@@ -93,6 +93,7 @@ def _record(row: Row, group: Group | None, medians: Medians, board: Board) -> di
         "rank_first": group.first if group else None,
         "rank_last": group.last if group else None,
         "recipe": row.id,
+        "name": str(row.name.saved or ""),
         "strategy": result.recipe.strategy,
         "params": result.recipe.params,
         "model": result.recipe.model,
@@ -118,7 +119,7 @@ def _record(row: Row, group: Group | None, medians: Medians, board: Board) -> di
 
 _EXCLUDED_COLUMNS = {reason: f"lanes_{reason}" for reason in EXCLUDED}
 _COLUMNS = [
-    "rank_first", "rank_last", "recipe", "strategy", "params", "model", "models", "sampling", "accuracy",
+    "rank_first", "rank_last", "recipe", "name", "strategy", "params", "model", "models", "sampling", "accuracy",
     "interval_low", "interval_high", "problems", "suite_problems", "lanes", "lanes_ended_by_budget",
     "mean_critical_path_tokens", "median_critical_path_tokens", "mean_total_tokens", "median_total_tokens",
     "mean_seconds", "median_seconds", "wasted_share", *_EXCLUDED_COLUMNS.values(),
@@ -127,7 +128,9 @@ _COLUMNS = [
 
 def _flat(record: dict[str, Any]) -> dict[str, Any]:
     excluded = {_EXCLUDED_COLUMNS[reason]: count for reason, count in record["excluded"].items()}
-    texts = {name: json.dumps(record[name], sort_keys=True, ensure_ascii=False) for name in ("params", "sampling")}
+    texts = {
+        name: json.dumps(record[name], sort_keys=True, ensure_ascii=False) for name in ("params", "models", "sampling")
+    }
     return {**record, **texts, **excluded}
 
 

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from webapp.board.ranking import Row
 
 SORTS: Mapping[str, Callable[[Row], float | str]] = {
-    "recipe": lambda row: f"{row.name.title} {row.name.settings}".lower(),
+    "recipe": lambda row: f"{row.name.called} {row.name.details}".lower(),
     "accuracy": lambda row: row.accuracy,
     "n": lambda row: row.problems,
     "critical": lambda row: row.result.critical,

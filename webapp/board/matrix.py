@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
-from webapp.board.naming import RecipeName, name_of
+from webapp.board.naming import RecipeName, name_recipes
 from webapp.board.queries import COUNTED, EXCLUDED
 from webapp.problems.models import SuitePlace
 from webapp.runs.models import ENDED, Recipe, Run, Status
@@ -111,10 +111,11 @@ def _mark(matrix: Matrix) -> str:
 
 
 def load_matrix(run: Run) -> Matrix:
-    """Read a run's matrix: five queries, whatever its size."""
+    """Read a run's matrix: six queries, whatever its size."""
     cells = _count_cells(run)
     recipes = _recipes(run)
-    columns = [_column(column, recipe, cells) for column, recipe in recipes.items()]
+    names = name_recipes(recipes.values())
+    columns = [_column(column, names[recipe.pk], cells) for column, recipe in recipes.items()]
     lines = [
         MatrixLine(row, name, question, [_square(cells[row, column], column) for column in recipes])
         for row, name, question in _problems(run)
@@ -179,10 +180,10 @@ def _state(cell: Counts) -> tuple[str, str]:
     return "wrong", "wrong"
 
 
-def _column(column: int, recipe: Recipe, cells: Mapping[tuple[int, int], Counts]) -> Column:
+def _column(column: int, name: RecipeName, cells: Mapping[tuple[int, int], Counts]) -> Column:
     mine = [cell for (_, place), cell in cells.items() if place == column]
     return Column(
-        name_of(recipe),
+        name,
         right=sum(cell["right"] for cell in mine),
         counted=sum(cell["counted"] for cell in mine),
         total_tokens=sum(cell["tokens"] or 0 for cell in mine),

@@ -2,10 +2,10 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
-from webapp.runs.models import Recipe
+from webapp.runs.models import Recipe, SavedRecipe
 from webapp.runs.queries import describe_models
 from workers.core.values import Sampling
 from workers.strategies import catalog
@@ -21,10 +21,29 @@ class RecipeName(NamedTuple):
     family: str
     settings: str
     """Parameters, the sampling where it differs from the default, parts with a model of their own."""
+    saved: SavedRecipe | None = None
+    """The name that somebody gave it; the first by the alphabet if it has several."""
+
+    @property
+    def called(self) -> str:
+        """Return the name somebody gave it, or else the strategy's title."""
+        return str(self.saved or self.title)
+
+    @property
+    def details(self) -> str:
+        """Return what its name does not say."""
+        return " · ".join(filter(None, (self.title if self.saved else "", self.settings)))
 
 
-def name_of(recipe: Recipe) -> RecipeName:
-    """Return how to call a recipe; one whose strategy is gone or has changed keeps its recorded words."""
+def name_recipes(recipes: Collection[Recipe]) -> dict[int, RecipeName]:
+    """Return how to call each recipe, by its id. One query."""
+    ids = [recipe.pk for recipe in recipes]
+    saved = {one.recipe_id: one for one in SavedRecipe.objects.filter(recipe__in=ids).reverse()}
+    return {recipe.pk: _describe(recipe)._replace(saved=saved.get(recipe.pk)) for recipe in recipes}
+
+
+def _describe(recipe: Recipe) -> RecipeName:
+    """Return a recipe in words; one whose strategy is gone or has changed keeps its recorded ones."""
     known = catalog().get(recipe.strategy)
     if known is None:
         return RecipeName("", recipe.strategy, recipe.strategy[:8], "", _plain(recipe.params))
@@ -51,14 +70,17 @@ LONGEST_LABEL = 16
 
 
 def chart_labels(names: Sequence[RecipeName]) -> list[str]:
-    """Return one short label per name, all different: the strategy, and what tells it from its sisters.
+    """Return one short label per name, all different: its own, or the strategy and what tells it from its sisters.
 
     >>> sc = RecipeName("sc", "Self-consistency", "SC", "vote", "8 drafts")
     >>> chart_labels([sc, sc._replace(settings="16 drafts"), RecipeName("d", "Direct", "Direct", "single", "")])
     ['SC 8', 'SC 16', 'Direct']
     """
     sisters = Counter(name.short for name in names)
-    labels = [name.short if sisters[name.short] == 1 else _own_part(name, names) for name in names]
+    labels = [
+        _cut(str(name.saved)) if name.saved else name.short if sisters[name.short] == 1 else _own_part(name, names)
+        for name in names
+    ]
     repeated = Counter(labels)
     return [f"{label} #{place}" if repeated[label] > 1 else label for place, label in enumerate(labels, start=1)]
 
@@ -70,7 +92,10 @@ def _own_part(name: RecipeName, names: Sequence[RecipeName]) -> str:
     own = [part for part in parts if any(part not in other for other in others)]
     if not own:
         return name.short
-    label = f"{name.short} {_figures(own[0]) if own[0] == parts[0] else own[0]}"
+    return _cut(f"{name.short} {_figures(own[0]) if own[0] == parts[0] else own[0]}")
+
+
+def _cut(label: str) -> str:
     return label if len(label) <= LONGEST_LABEL else f"{label[: LONGEST_LABEL - 1].rstrip()}…"
 
 

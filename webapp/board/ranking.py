@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from webapp.board import statistics
-from webapp.board.naming import RecipeName, chart_labels, name_of
+from webapp.board.naming import RecipeName, chart_labels, name_recipes
 from webapp.board.queries import Result
 from webapp.board.statistics import Interval, Tally
 
@@ -88,7 +88,8 @@ def make_rows(results: Sequence[Result], *, problems: Collection[int]) -> list[R
         for result in results
     ]
     counted = [result for result in inside if result.tallies]
-    names = [name_of(result.recipe) for result in counted]
+    known = name_recipes([result.recipe for result in counted])
+    names = [known[result.recipe.pk] for result in counted]
     rows = [
         _row(result, name, label, len(problems))
         for result, name, label in zip(counted, names, chart_labels(names), strict=True)

@@ -20,7 +20,7 @@ from webapp.board.board_page import (
     make_sections,
 )
 from webapp.board.filters import AXES, Filters, read_filters
-from webapp.board.naming import RecipeName, name_of
+from webapp.board.naming import RecipeName, name_recipes
 from webapp.board.queries import Leader, leaders
 from webapp.problems.models import Suite
 from webapp.runs.models import Recipe
@@ -41,7 +41,7 @@ def leaderboards(request: HttpRequest) -> HttpResponse:
     found = leaders()
     suites = Suite.objects.in_bulk([leader.suite_id for leader in found])
     recipes = Recipe.objects.in_bulk([leader.recipe_id for leader in found if leader.recipe_id])
-    names = {recipe_id: name_of(recipe) for recipe_id, recipe in recipes.items()}
+    names = name_recipes(recipes.values())
     entries = [
         Entry(suites[leader.suite_id], leader, names.get(leader.recipe_id) if leader.recipe_id else None)
         for leader in found

@@ -6,10 +6,11 @@ import pytest
 
 from tests.webapp.board.builders import add_lanes, make_recipe, make_run, make_suite
 from webapp.board.board_page import load_board
+from webapp.board.exporting import rows_as_records
 from webapp.board.filters import Filters
 from webapp.board.queries import Medians, medians_on, models_on, results_on
 from webapp.board.statistics import Tally
-from webapp.runs.models import Status
+from webapp.runs.models import SavedRecipe, Status
 
 pytestmark = pytest.mark.django_db
 
@@ -282,6 +283,27 @@ def test_a_recipe_of_a_strategy_that_is_gone_keeps_its_row(client):
     assert "widths [8, 4]" in page
 
 
+def test_a_saved_recipe_stands_on_the_board_under_its_name(client):
+    suite = make_suite(2)
+    run, wide, narrow = make_run(suite), make_recipe("direct"), make_recipe("self_consistency", drafts=3)
+    add_lanes(run, wide, ["right", "right"])
+    add_lanes(run, narrow, ["right", "wrong"], column=2)
+    second = SavedRecipe.objects.create(name="plain one", recipe=wide)
+    saved = SavedRecipe.objects.create(name="Our baseline", recipe=wide)
+
+    page = page_of(client, f"/leaderboards/sums/?recipe={wide.pk}")
+    board = load_board(suite, Filters(model="tiny"))
+
+    assert names_in(page) == ["Our baseline", "Self-consistency"]
+    assert page.count(f'href="/recipes/#recipe-{saved.pk}"') == 2  # in the row, and behind it
+    assert f"#recipe-{second.pk}" not in page
+    assert 'title="Direct · ' in page
+    assert [row.label for row in board.rows] == ["Our baseline", "SC"]
+    assert [record["name"] for record in rows_as_records(board)] == ["Our baseline", ""]
+    assert "Our baseline" in page_of(client, "/leaderboards/")
+    assert "Our baseline" in page_of(client, f"/r/{run.pk}/matrix")
+
+
 def test_a_model_name_with_markup_is_shown_as_text(client):
     suite = make_suite(1)
     add_lanes(make_run(suite), make_recipe(model="<script>alert(1)</script>"), ["right"])
@@ -301,14 +323,14 @@ def test_the_page_asks_the_database_as_often_for_one_recipe_as_for_many(client, 
         for repeat in (1, 2):
             add_lanes(run, recipe, ["right", "wrong", "right"], column=column, repeat=repeat)
 
-    with django_assert_num_queries(7):  # versions, models, size of the suite, recipes, runs, tallies, sums
+    with django_assert_num_queries(8):  # versions, models, size of the suite, recipes, runs, tallies, sums, saved names
         page_of(client)
 
 
-def test_the_list_asks_the_database_three_more_times_than_once(client, django_assert_num_queries):
+def test_the_list_asks_the_database_four_more_times_than_once(client, django_assert_num_queries):
     for slug in ("one", "two", "three"):
         suite = make_suite(2, slug=slug, name=slug)
         add_lanes(make_run(suite), make_recipe(drafts=1), ["right", "wrong"])
 
-    with django_assert_num_queries(4):  # leaders, suites, recipes, suites without verdicts
+    with django_assert_num_queries(5):  # leaders, suites, recipes, saved names, suites without verdicts
         page_of(client, "/leaderboards/")

@@ -100,7 +100,7 @@ def test_the_matrix_asks_the_database_as_often_for_few_problems_as_for_many(
 ):
     run = make_matrix(["right"] * problems, ["wrong"] * problems)
 
-    with django_assert_num_queries(5):  # run, cells, recipes, problems, their names
+    with django_assert_num_queries(6):  # run, cells, recipes, names saved of them, problems, their names
         page_of(client, run)
 
 
