@@ -95,7 +95,7 @@ def _fit_size(
     def play(size: int) -> Estimate | None:
         return _play(strategy, {**base, **sizes(size)}, sampling, place.question_bytes)
 
-    best = _largest(lambda size: _fits(play(size), goal, place), 1, LARGEST_SIZE)
+    best = _largest(play, goal, place, 1, LARGEST_SIZE)
     if play(best) is None:
         best = next((size for size in range(1, LARGEST_SIZE) if play(size)), 1)
     return {**base, **sizes(best)}
@@ -123,7 +123,7 @@ def _fit_length(
 
     shortest = min(SHORTEST_CALL, sampling.max_tokens)
     longest = max(shortest, min(goal.tokens, LONGEST_CALL))
-    length = _largest(lambda length: _fits(play(length), goal, place), shortest, longest)
+    length = _largest(play, goal, place, shortest, longest)
     estimate = play(length)
     return Fitted(params, sampling.model_copy(update={"max_tokens": length}), estimate) if estimate else None
 
@@ -132,11 +132,22 @@ def _fits(estimate: Estimate | None, goal: Goal, place: Place) -> bool:
     return estimate is not None and goal.allows(estimate) and place.holds(estimate)
 
 
-def _largest(fits: Callable[[int], bool], low: int, high: int) -> int:
-    """Return the largest number up to `high` that fits, as long as smaller ones do; `low` if none does."""
+def _largest(play: Callable[[int], Estimate | None], goal: Goal, place: Place, low: int, high: int) -> int:
+    """Return the largest number up to `high` that fits, as long as smaller ones do; `low` if none does.
+
+    Small ones come first: what is far too dear would take long to play. Numbers that are refused tell nothing of others.
+    """
+    bound = low
+    while bound < high:
+        bound = min(2 * bound, high)
+        estimate = play(bound)
+        if _fits(estimate, goal, place):
+            low = bound
+        elif estimate is not None:
+            high = bound - 1
     while low < high:
         middle = (low + high + 1) // 2
-        if fits(middle):
+        if _fits(play(middle), goal, place):
             low = middle
         else:
             high = middle - 1

@@ -21,6 +21,8 @@ from workers.core.values import Problem, Sampling, Usage
 BLANK_LINE = "\n\n"
 STAND_IN = BLANK_LINE.join(["x" * PASSAGE_BYTES] * 100)
 """What a lane searches where its corpus is not known."""
+MEASURED = 2_048
+"""Characters of a text that come with odds: all odds are the same, and thousands of them take long to reduce."""
 _BLOCK_END = re.compile(r"</(\w+)>")
 
 
@@ -54,7 +56,7 @@ class SilentModel:
             written = max(1, written // 8)
         text = self._write(request, written)
         usage = Usage(prompt_tokens=estimate_prompt(request), completion_tokens=written)
-        odds = () if request.top_logprobs is None else invent_odds(request.scored or text)
+        odds = () if request.top_logprobs is None else invent_odds(request.scored or text[:MEASURED])
         is_cut = "</think>" in request.stop and written == request.max_tokens  # a thought takes all that it may
         yield Chunk(text=text, finish_reason="length" if is_cut else "stop", usage=usage, odds=odds)
 
