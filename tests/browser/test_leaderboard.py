@@ -165,6 +165,21 @@ def test_a_row_opens_what_is_behind_it(board, new_viewer):
     expect(page).to_have_url(re.compile("/matrix$"))
 
 
+def test_a_strategy_says_what_it_did_here_and_one_button_runs_what_is_missing(board, live_site, new_viewer):
+    page = new_viewer(may_complain=LEAVING).page
+    page.goto(live_site.address + "strategies/self_consistency/")
+    here = page.get_by_role("region", name="Results here")
+    expect(here.get_by_role("row", name="Other settings")).to_contain_text(re.compile(r"[0-9.]+ [0-9]+–[0-9]+"))
+
+    here.get_by_role("button", name="Run what is missing").click()
+
+    expect(page.locator("#matrix")).to_have_attribute("data-status", "finished", timeout=60_000)
+    page.goto(live_site.address + "strategies/self_consistency/")
+    for size in ("Small", "Medium", "Large"):
+        expect(here.get_by_role("row", name=size)).to_contain_text(re.compile(r"[0-9.]+ [0-9]+–[0-9]+"))
+    expect(here.get_by_role("button")).to_have_count(0)
+
+
 def test_the_board_works_without_scripts(board, chromium):
     context = chromium.new_context(java_script_enabled=False)
     page = context.new_page()
@@ -179,7 +194,9 @@ def test_the_board_works_without_scripts(board, chromium):
 
 
 @pytest.mark.parametrize(("width", "dark"), [(1440, False), (390, True)], ids=["wide and light", "narrow and dark"])
-@pytest.mark.parametrize("path", ["leaderboards/", BOARD + "?sort=total", "suites/browser-sums/run"])
+@pytest.mark.parametrize(
+    "path", ["leaderboards/", BOARD + "?sort=total", "suites/browser-sums/run", "strategies/self_consistency/"]
+)
 def test_axe_finds_no_serious_fault_and_the_page_is_not_wider_than_the_window(
     board, live_site, new_viewer, path, width, dark
 ):

@@ -23,6 +23,17 @@ def test_a_worked_example_is_written_word_by_word_and_comes_to_its_answer(live_s
     expect(page.get_by_role("tab")).to_have_count(3)
 
 
+def test_the_link_button_copies_the_address_of_the_page(live_site, new_viewer):
+    viewer = new_viewer()
+    viewer.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    viewer.page.goto(f"{live_site.address}strategies/direct/#cost")
+
+    viewer.page.get_by_role("button", name="Link").click()
+
+    expect(viewer.page.get_by_role("status")).to_have_text("Link copied.")
+    assert viewer.page.evaluate("navigator.clipboard.readText()") == f"{live_site.address}strategies/direct/"
+
+
 @pytest.mark.parametrize("slug", WITH_ANSWER)
 def test_every_worked_example_plays(slug, live_site, new_viewer):
     page = new_viewer().page

@@ -1,8 +1,8 @@
-"""Addresses of leaderboards, of runs over a suite, and of their matrix."""
+"""Addresses of leaderboards, of runs over a suite or of a strategy, and of their matrix."""
 
 from django.urls import path
 
-from webapp.board import exporting, matrix, suite_runs, views
+from webapp.board import exporting, here, matrix, suite_runs, views
 
 urlpatterns = [
     path("leaderboards/", views.leaderboards, name="leaderboards"),
@@ -10,5 +10,6 @@ urlpatterns = [
     path("leaderboards/<slug:suite_slug>.csv", exporting.leaderboard_csv, name="leaderboard_csv"),
     path("leaderboards/<slug:suite_slug>.json", exporting.leaderboard_json, name="leaderboard_json"),
     path("suites/<slug:suite_slug>/run", suite_runs.suite_run, name="suite_run"),
+    path("strategies/<slug:slug>/run", here.start_here, name="start_here"),
     path("r/<slug:run_id>/matrix", matrix.run_matrix, name="run_matrix"),
 ]

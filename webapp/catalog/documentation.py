@@ -7,6 +7,7 @@ _LABEL = re.compile(
     r"(?:^|(?<=[.]) )(Procedure|Cost|Depth|Differs from the paper|Reported|Source)(, [^:\n]+)?:\s", re.MULTILINE
 )
 _ITEM = re.compile(r"^(?:\d+\.|-)\s+", re.MULTILINE)
+_MARKED = re.compile(r"`([^`]*)`|(arXiv:\d{4}\.\d{4,5})")
 
 
 class Piece(NamedTuple):
@@ -14,6 +15,8 @@ class Piece(NamedTuple):
 
     text: str
     is_code: bool
+    url: str = ""
+    """Of a paper that the text names."""
 
 
 class Block(NamedTuple):
@@ -35,15 +38,25 @@ def read_documentation(text: str) -> list[Block]:
 
 
 def read_pieces(text: str) -> list[Piece]:
-    """Return a text on one line, as a sentence, with what stands in backticks set apart.
+    """Return a text on one line, as a sentence, with what stands in backticks and papers on arXiv set apart.
 
-    >>> read_pieces("run `drafts` drafts")
-    [Piece(text='Run ', is_code=False), Piece(text='drafts', is_code=True), Piece(text=' drafts', is_code=False)]
+    >>> [piece.text for piece in read_pieces("run `drafts` drafts, arXiv:2203.11171.")]
+    ['Run ', 'drafts', ' drafts, ', 'arXiv:2203.11171', '.']
+    >>> read_pieces("`drafts`, arXiv:2203.11171")[2].url
+    'https://arxiv.org/abs/2203.11171'
     """
     flat = re.sub(r"\s+", " ", text).strip()
     if re.match(r"[a-z]+\s", flat):  # not a name or a formula
         flat = flat[:1].upper() + flat[1:]
-    return [Piece(part, place % 2 == 1) for place, part in enumerate(flat.split("`")) if part]
+    pieces, end = [], 0
+    for found in _MARKED.finditer(flat):
+        code, paper = found.groups()
+        pieces.append(Piece(flat[end : found.start()], is_code=False))
+        url = f"https://arxiv.org/abs/{paper.removeprefix('arXiv:')}" if paper else ""
+        pieces.append(Piece(paper or code, is_code=not paper, url=url))
+        end = found.end()
+    pieces.append(Piece(flat[end:], is_code=False))
+    return [piece for piece in pieces if piece.text]
 
 
 def _labelled(paragraph: str) -> list[tuple[str, str]]:

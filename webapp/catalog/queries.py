@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import re
 from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any, NamedTuple
@@ -77,12 +76,6 @@ class Entry(NamedTuple):
     def lead(self) -> list[Piece]:
         """Return what the strategy does."""
         return read_pieces(self.strategy.summary)
-
-    @property
-    def url(self) -> str:
-        """Return the address of the paper, where the source is one on arXiv."""
-        found = re.fullmatch(r"arXiv:(\d{4}\.\d{4,5})", self.strategy.source)
-        return f"https://arxiv.org/abs/{found[1]}" if found else ""
 
     @property
     def needs(self) -> list[tuple[Feature, str]]:

@@ -24,11 +24,13 @@ def _find_offers() -> Mapping[Feature, Finding]:
     return known.findings if known else {}
 
 
-def _describe() -> dict[str, str]:
+def _describe() -> dict[str, str | int | None]:
     try:
         models = list_models()
     except ServerDown as error:
         return {"state": "down", "text": "model server down", "title": str(error)}
     first, *more = [model.name for model in models]
     title = f"Model server answers; it serves {', '.join([first, *more][:8])}"
-    return {"state": "up", "text": first.rsplit("/", 1)[-1], "title": title}
+    return {
+        "state": "up", "text": first.rsplit("/", 1)[-1], "title": title, "context_tokens": models[0].context_tokens
+    }  # fmt: skip

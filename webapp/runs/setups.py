@@ -27,7 +27,7 @@ def default_setup() -> QueryDict:
     """Return what somebody sees who has never been here: a problem, four strategies, their defaults."""
     texts = QueryDict(mutable=True)
     texts["model"] = settings.MODEL_SERVER.model
-    _write(texts, write_texts(_fitting_sampling(), "sampling"))
+    _write(texts, write_texts(fitting_sampling(), "sampling"))
     _write(texts, write_texts(Budget(), "budget"))
     _write(texts, write_texts(Equality(), "equal"))
     place = SuitePlace.objects.select_related("problem").order_by("suite__created_at", "suite_id", "position").first()
@@ -37,7 +37,7 @@ def default_setup() -> QueryDict:
     return texts
 
 
-def _fitting_sampling() -> Sampling:
+def fitting_sampling() -> Sampling:
     """Return the default sampling, with texts so short that a prompt holds several of them."""
     try:
         context = list_models()[0].context_tokens

@@ -1,7 +1,8 @@
 // @ts-check
-// Plays a strategy's worked example in a lane, as a run would show it: the same events, the same panes.
+// Plays a strategy's worked example in a lane, as a run would show it: the same events, the same panes. Copies the link.
 
 import { byId, setText } from "../lib/dom.js";
+import { copyLink } from "../lib/share.js";
 import { newPane } from "../run/pane.js";
 import { applyEvents } from "../run/reduce.js";
 import { newSheet } from "../run/sheet.js";
@@ -29,8 +30,11 @@ function find(id, key) {
   return lane && call ? { lane, call, facts, number: 1 } : null;
 }
 
-button.hidden = false;
+const link = byId("copy-link");
+
+for (const each of [button, link]) each.hidden = false;
 button.addEventListener("click", play);
+link.addEventListener("click", async () => setText(byId("link-status"), await copyLink("")));
 
 function play() {
   cancelAnimationFrame(playing);

@@ -3,6 +3,7 @@
 
 import { byId, el, setText } from "../lib/dom.js";
 import { short } from "../lib/format.js";
+import { copyLink } from "../lib/share.js";
 import { verdictOf } from "./head.js";
 import { countVerdicts, isOver } from "./summary.js";
 
@@ -58,13 +59,7 @@ export function newControls(facts, listener) {
   }
 
   async function share() {
-    const link = location.origin + location.pathname + location.search;
-    try {
-      await navigator.clipboard.writeText(link);
-      say("Link copied. Everybody who has it can see this run.");
-    } catch {
-      say(`The link is ${link}`);
-    }
+    say(await copyLink("Everybody who has it can see this run."));
   }
 
   /** @param {string} text */
