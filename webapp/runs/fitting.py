@@ -135,7 +135,7 @@ def _fits(estimate: Estimate | None, goal: Goal, place: Place) -> bool:
 def _largest(play: Callable[[int], Estimate | None], goal: Goal, place: Place, low: int, high: int) -> int:
     """Return the largest number up to `high` that fits, as long as smaller ones do; `low` if none does.
 
-    Small ones come first: what is far too dear would take long to play. Numbers that are refused tell nothing of others.
+    Small ones come first: what is far too dear would take long to play. A refused number tells nothing of others.
     """
     bound = low
     while bound < high:

@@ -4,6 +4,7 @@ import dataclasses
 import re
 
 import pytest
+from django.utils import timezone
 
 from tests.webapp.board.builders import add_lanes, make_recipe, make_run, make_suite
 from webapp.board.here import look_here
@@ -100,12 +101,14 @@ def test_results_with_a_model_that_is_not_served_do_not_count(client, served):
 
 
 def test_a_strategy_that_cannot_spend_so_much_says_so(client, served):
-    make_suite(2)
+    suite = make_suite(2)
+    client.post("/strategies/direct/run", {"suite": suite.pk})
+    Lane.objects.update(status="finished", ruling="right", ended_at=timezone.now())
 
-    lines = look("thinking_budget").lines
+    (line,) = look("direct").lines
 
-    assert [line.is_met for line in lines] == [True, False]
-    assert lines[1].name == "Medium, large"
+    assert (line.name, line.is_met, line.row.accuracy) == ("Small, medium, large", False, 1)
+    assert "can spend 32.8k of 132k" in panel_of(client, "/strategies/direct/")
 
 
 def test_while_the_model_server_is_away_results_show_and_nothing_can_be_started(client, unserved):
