@@ -5,6 +5,7 @@ It prints its address, e.g. `http://127.0.0.1:40001/v1`. A token is a word with 
     GET  /v1/models                what it serves; also /version and /health
     POST /v1/chat/completions      a stream, or a whole answer without `"stream": true`
     POST /v1/completions           the same in the older shape
+    POST /v1/embeddings            vectors that count words, by the model that `--embedder` names
     POST /tokenize                 vLLM's shape, or llama.cpp's with `--dialect llama.cpp`
     GET  /metrics                  counters under vLLM's names: running requests, tokens, prefix hits
     PUT  /_script                  a JSON list of rules; the first whose `match` is found in the prompt answers
@@ -36,6 +37,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--script", help="a JSON file with a list of rules")
     parser.add_argument("--record", help="a file that the log is added to as it happens; it outlives the process")
     parser.add_argument("--model", default="scripted", help="or several, with commas between")
+    parser.add_argument("--embedder", default="", help="one more model, which embeds texts and answers no chats")
     parser.add_argument("--api-key", default="", help="refuse requests without this key")
     parser.add_argument("--context", type=int, default=32_768, help="longest prompt and answer together, in tokens")
     parser.add_argument("--dialect", choices=["vllm", "llama.cpp", "none"], default="vllm", help="of /tokenize")

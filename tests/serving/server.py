@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from tests.serving import faults, texts
+from tests.serving import embedding, faults, texts
 from tests.serving.answering import Answering, Entry
 from tests.serving.http import Exchange, HungUp
 from tests.serving.rules import Rule
@@ -20,6 +20,7 @@ class Server:
     def __init__(self, settings: argparse.Namespace) -> None:
         self.settings = settings
         self.rules: list[Rule] = []
+        self.names = [name for name in (*settings.model.split(","), settings.embedder) if name]
         self.used: dict[int, int] = {}
         self.log: list[Entry] = []
         self.seen: set[str] = set()
@@ -42,6 +43,8 @@ class Server:
     async def answer(self, exchange: Exchange) -> None:
         if exchange.path in ("/v1/chat/completions", "/v1/completions"):
             await self.write(exchange, is_chat="chat" in exchange.path)
+        elif exchange.path == "/v1/embeddings" and self.settings.embedder:
+            self.embed(exchange)
         elif route := self.routes.get((exchange.method, exchange.path)):
             route(exchange)
         else:
@@ -73,6 +76,20 @@ class Server:
         finally:
             self.open.pop(entry, None)
             self.note(entry)
+
+    def embed(self, exchange: Exchange) -> None:
+        body = json.loads(exchange.body)
+        entry = Entry(len(self.log) + 1, body, embedding.read_wish(body), exchange)
+        self.log.append(entry)
+        longest = max(len(texts.split_words(text)) for text in embedding.read_inputs(body))
+        if body["model"] != self.settings.embedder:
+            exchange.refuse(404, f"The model `{body['model']}` does not support Embeddings API.")
+        elif longest > self.settings.context:
+            exchange.refuse(400, f"This model's maximum context length is {self.settings.context} tokens.")
+        elif not faults.answer_instead(self.choose(entry.wish.prompt), exchange, entry):
+            exchange.answer_json(embedding.answer(body))
+        entry.end("complete")
+        self.note(entry)
 
     async def follow(self, exchange: Exchange, entry: Entry, *, is_chat: bool) -> None:
         """Answer as the first rule says that matches."""
@@ -129,8 +146,10 @@ class Server:
         found = None
         if key and exchange.headers.get("authorization") != f"Bearer {key}":
             found = 401, "Unauthorized"
-        elif body["model"] not in self.settings.model.split(","):
+        elif body["model"] not in self.names:
             found = 404, f"The model `{body['model']}` does not exist."
+        elif body["model"] == self.settings.embedder:
+            found = 400, "The model does not support Chat Completions API."
         elif asked > context:
             found = (
                 400,
@@ -154,8 +173,7 @@ class Server:
             reads: dict[str, Any] = {"meta": {"n_ctx": self.settings.context, "n_ctx_train": 2 * self.settings.context}}
         else:
             reads = {"max_model_len": self.settings.context}
-        names = self.settings.model.split(",")
-        listed = [{"id": name, "object": "model", "owned_by": "tests", **reads} for name in names]
+        listed = [{"id": name, "object": "model", "owned_by": "tests", **reads} for name in self.names]
         exchange.answer_json({"object": "list", "data": listed})
 
     def version(self, exchange: Exchange) -> None:

@@ -13,6 +13,7 @@ import structlog
 from yarl import URL
 
 from workers import metrics
+from workers.backends._comparing import compare, read_embeddings, write_embeddings
 from workers.backends._pace import Beat, Pace, take_unread
 from workers.backends._patience import Patience, Watch
 from workers.backends._reading import StreamReader, parse_json
@@ -30,6 +31,7 @@ from workers.backends._text import clean_text
 from workers.backends._weighing import read_weighing, write_weighing
 from workers.core.errors import ModelError, Refused, StreamCut, Unreachable
 from workers.core.model import Chunk, Request, estimate_tokens
+from workers.core.values import Usage
 
 log = structlog.get_logger(__name__)
 SHORTEST_SECRET = 8
@@ -103,7 +105,7 @@ class OpenAIServer:
         ends_at = asyncio.get_running_loop().time() + self._patience.total_seconds
         for attempt in range(1, self._patience.retries + 2):
             try:
-                once = self._weigh(request) if request.scored else self._try(request, ends_at)
+                once = self._begin(request, ends_at)
                 async with aclosing(once) as chunks:
                     async for chunk in chunks:
                         yield chunk
@@ -119,6 +121,11 @@ class OpenAIServer:
             metrics.RETRIES.inc()
             yield Chunk(restarted=reason)
             await asyncio.sleep(wait)
+
+    def _begin(self, request: Request, ends_at: float) -> AsyncGenerator[Chunk, None]:
+        if request.compared:
+            return self._compare(request)
+        return self._weigh(request) if request.scored else self._try(request, ends_at)
 
     async def _try(self, request: Request, ends_at: float) -> AsyncGenerator[Chunk, None]:
         """Yield the chunks of one HTTP request."""
@@ -155,6 +162,23 @@ class OpenAIServer:
             if answer.status != 200:
                 raise read_chat_status(self.name, answer, request)
             chunk = read_weighing(self.name, parse_json(answer.body), request)
+            counted.finish(chunk.finish_reason, chunk)
+        yield chunk
+
+    async def _compare(self, request: Request) -> AsyncGenerator[Chunk, None]:
+        """Yield how near the texts to be compared are, in one chunk."""
+        vectors, counts = list[list[float]](), list[int]()
+        with metrics.open_request() as counted:
+            seconds = self._patience.first_token_seconds
+            for fields in write_embeddings(request):
+                answer = await self.fetch("POST", "embeddings", fields, seconds=seconds, most_bytes=MOST_ODDS_BYTES)
+                if answer.status != 200:
+                    raise read_status(self.name, answer)
+                found, usage = read_embeddings(self.name, parse_json(answer.body), len(fields["input"]))
+                vectors += found
+                counts.append(usage.prompt_tokens)
+            usage_of_all = Usage(prompt_tokens=sum(counts)) if all(counts) else None  # or else it is estimated
+            chunk = compare(self.name, vectors, usage_of_all)
             counted.finish(chunk.finish_reason, chunk)
         yield chunk
 

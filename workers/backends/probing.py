@@ -51,13 +51,13 @@ async def identify(server: OpenAIServer, model: str) -> str:
 
 
 async def probe(server: OpenAIServer, model: str) -> Capabilities:
-    """Return what the model on this server can do. Raises ModelError when it does not even chat."""
+    """Return what the model on this server can do. Raises ModelError when it neither chats nor embeds."""
     asker = Asker(server, model)
+    context = (await server.ask_server()).context_tokens.get(model)
     try:
         await asker.chat()
     except Missing as refusal:
-        raise Unreachable(f"{server.name} does not answer a plain chat. {refusal}") from None
-    context = (await server.ask_server()).context_tokens.get(model)
+        return Capabilities(model=model, context_tokens=context, findings=await _probe_embedder(asker, refusal))
     places = asyncio.Semaphore(AT_ONCE)
 
     async def find(look: Callable[[Asker], Awaitable[Finding]]) -> Finding:
@@ -101,6 +101,16 @@ class Asker:
         if answer.status != 200:
             raise read_status(self.server.name, answer)
         return answer.body
+
+
+async def _probe_embedder(asker: Asker, refusal: Missing) -> dict[Feature, Finding]:
+    """Return what a model offers that answers no chats: embeddings alone. Raises Unreachable without them."""
+    try:
+        found = await _embeddings(asker)
+    except Missing:
+        raise Unreachable(f"{asker.server.name} does not answer a plain chat. {refusal}") from None
+    lacks = Finding(is_there=False, detail="It embeds texts, and writes none.")
+    return {**dict.fromkeys(LOOKS, lacks), "embeddings": found}
 
 
 # --- one look for each feature --------------------------------------------------------------------------------------

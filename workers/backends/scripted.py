@@ -86,7 +86,7 @@ class ScriptedModel:
             )
         text, stopped_by = cut_at_stop(reply, request.stop)
         words = re.findall(r"\s*\S+(?:\s+\Z)?", text)
-        if len(words) > request.max_tokens:
+        if len(words) > request.max_tokens and not request.compared:
             return words[: request.max_tokens], "length", ""
         return words, "stop", stopped_by
 
@@ -109,5 +109,6 @@ async def _wait(turns: int) -> None:
 
 
 def _count(request: Request, words: int) -> Usage:
-    prompt = sum(len(message.content.split()) for message in request.messages)
-    return Usage(prompt_tokens=prompt, completion_tokens=words)
+    read = (*(message.content for message in request.messages), *request.compared)
+    prompt = sum(len(text.split()) for text in read)
+    return Usage(prompt_tokens=prompt, completion_tokens=0 if request.compared else words)

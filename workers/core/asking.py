@@ -28,6 +28,8 @@ class Wishes(TypedDict, total=False):
     """The answer as far as it is written: the model goes on from its end. Needs `continuing`."""
     scored: str
     """Write nothing: say how likely this text is after the prompt and `begun`. Needs `prompt_logprobs`."""
+    compared: Sequence[str]
+    """Write nothing: say how near each of these texts is to the prompt, in `similarities`. Needs `embeddings`."""
     measure: Measure | None
     """Reduce the text's log-probabilities to the reply's `odds`. Needs `logprobs`."""
     until: Callable[[Writing], bool]
@@ -81,6 +83,7 @@ def write_request(  # noqa: PLR0913  # keywords
         stop=tuple(wishes.get("stop", ())),
         continues=bool(begun),
         scored=wishes.get("scored", ""),
+        compared=tuple(wishes.get("compared", ())),
         top_logprobs=measure.top if measure else None,
         effort=wishes.get("effort"),
         thinking_tokens=wishes.get("thinking_tokens"),

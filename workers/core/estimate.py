@@ -16,7 +16,7 @@ from workers.core.model import Chunk, Request, estimate_prompt, estimate_tokens
 from workers.core.odds import invent_odds
 from workers.core.passages import PASSAGE_BYTES
 from workers.core.strategy import Strategy
-from workers.core.values import Problem, Sampling, Usage
+from workers.core.values import Problem, Sampling, Usage, write_similarities
 
 BLANK_LINE = "\n\n"
 STAND_IN = BLANK_LINE.join(["x" * PASSAGE_BYTES] * 100)
@@ -52,6 +52,8 @@ class SilentModel:
         if self._most_calls is not None and self._calls > self._most_calls:
             raise BudgetSpent(f"The estimate ends after {self._most_calls} calls.")
         written = 1 if request.scored else min(self._tokens or request.max_tokens, request.max_tokens)
+        if request.compared:
+            written = 0
         if _is_step(request):  # it is taken for an eighth of a text
             written = max(1, written // 8)
         text = self._write(request, written)
@@ -70,6 +72,8 @@ class SilentModel:
         """
         if request.scored:
             return ""
+        if request.compared:
+            return write_similarities([1.0] * len(request.compared))
         if _is_step(request):
             return f"{self._calls} ".ljust(4 * tokens, "e")
         entries = [f"{number}. {self._calls}.{number} ".ljust(28, "e") for number in range(1, tokens // 8 + 1)]

@@ -1,5 +1,6 @@
 """The one seam to a language model: stream one request, count the tokens of a text."""
 
+import hashlib
 import json
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import NamedTuple, Protocol, TypeVar
@@ -34,6 +35,8 @@ class Request(Value):
     """The last message is an answer of the model's own, partly written: go on from its end."""
     scored: str = ""
     """Write nothing; say how likely this text is after the messages, or after nothing when there are none."""
+    compared: tuple[str, ...] = ()
+    """Write nothing; say how near each of these texts is to the prompt."""
     top_logprobs: int | None = None
     """Alternatives wanted with each token's log-probability; None wants no log-probabilities."""
     effort: Effort | None = None
@@ -43,9 +46,17 @@ class Request(Value):
 
     @property
     def prompt_text(self) -> str:
-        """Return everything that the model reads, as JSON: its SHA-256 names the prompt."""
+        """Return everything that the model reads, as JSON: its SHA-256 names the prompt.
+
+        Of texts to be compared only the digest is told: they may be many, and stand elsewhere.
+        """
         parts = [list(message) for message in self.messages]
-        return json.dumps([*parts, ["scored", self.scored]] if self.scored else parts, ensure_ascii=False)
+        if self.scored:
+            parts.append(["scored", self.scored])
+        if self.compared:
+            digest = hashlib.sha256("\0".join(self.compared).encode()).hexdigest()
+            parts.append(["compared", f"{len(self.compared):,} texts, SHA-256 {digest}"])
+        return json.dumps(parts, ensure_ascii=False)
 
 
 class Chunk(NamedTuple):
@@ -101,7 +112,9 @@ def cut_at_stop(text: str, stop: Sequence[str]) -> tuple[str, str]:
 
 def estimate_prompt(request: Request) -> int:
     """Return a rough size, in tokens, of everything that the model reads."""
-    return estimate_tokens("".join(message.content for message in request.messages) + request.scored)
+    return estimate_tokens("".join([*(message.content for message in request.messages), request.scored])) + sum(
+        map(estimate_tokens, request.compared)
+    )
 
 
 def estimate_tokens(text: str) -> int:

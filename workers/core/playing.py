@@ -65,7 +65,7 @@ class _ExampleModel:
         text, stopped_by = cut_at_stop(written, request.stop)
         logprob = find_reply(self._example.logprobs, request)
         odds = invent_odds(request.scored or text, -0.1 if logprob is None else logprob)
-        words = len(text.split())  # a token is a word, as where the tests play it
+        words = 0 if request.compared else len(text.split())  # a token is a word, as where the tests play it
         usage = Usage(prompt_tokens=estimate_prompt(request), completion_tokens=words)
         yield Chunk(
             text=text, tokens=usage.completion_tokens, finish_reason="stop", usage=usage, stopped_by=stopped_by,

@@ -1,6 +1,6 @@
 """The small frozen values that strategies, graders and backends pass to each other."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -123,6 +123,11 @@ class Reply(NamedTuple):
         return self.odds
 
     @property
+    def similarities(self) -> list[float]:
+        """Return how near each of the texts to be compared is, in their order: cosines, 1 for the same direction."""
+        return read_similarities(self.text)
+
+    @property
     def solution(self) -> str:
         """Return the text that may travel on to other prompts: no thinking.
 
@@ -144,6 +149,23 @@ class Reply(NamedTuple):
     def is_pruned(self) -> bool:
         """Say whether the strategy ended this reply before its end."""
         return self.finish_reason == "pruned"
+
+
+def write_similarities(similarities: Sequence[float]) -> str:
+    """Return the text of a call that compared texts.
+
+    >>> write_similarities([0.5, -1.0]), read_similarities("0.5000 -1.0000")
+    ('0.5000 -1.0000', [0.5, -1.0])
+    """
+    return " ".join(f"{similarity:.4f}" for similarity in similarities)
+
+
+def read_similarities(text: str) -> list[float]:
+    """Return what `write_similarities` wrote. Raises StrategyError for the text of another call."""
+    try:
+        return [float(word) for word in text.split()]
+    except ValueError:
+        raise StrategyError("A call that did not compare texts has no similarities.") from None
 
 
 class Writing(NamedTuple):

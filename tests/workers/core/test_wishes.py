@@ -3,16 +3,20 @@
 import pytest
 
 from tests.workers.core.test_lane import make_lane
-from workers.backends.replay import ReplayModel
+from workers.backends.replay import ReplayModel, digest_prompt
 from workers.backends.scripted import ScriptedModel
 from workers.core import events
 from workers.core.assignments import Recorded
 from workers.core.errors import Refused, StrategyError
 from workers.core.lane import LiveLane
 from workers.core.model import Message, Request
-from workers.core.values import Measure, Writing
+from workers.core.values import Measure, Usage, Writing
 
 SIX_WORDS = "one two three four five six"
+EMBED = Request(
+    key="embed-1", role="embed", messages=(Message("user", "a"),), model="m", temperature=1, top_p=1, max_tokens=9,
+    seed=1, compared=("c", "d"),
+)  # fmt: skip
 
 
 async def test_a_text_ends_before_its_stop_string() -> None:
@@ -194,3 +198,34 @@ async def test_nodes_statistics_and_tools_are_told_in_order() -> None:
     assert told.of(events.StatisticTaken)[0].value == 12.5
     assert told.of(events.ToolUsed)[0].after == ("step-1",)
     assert len({event.identity for event in told}) == len(told)
+
+
+async def test_texts_are_compared_with_the_prompt_and_nothing_is_written() -> None:
+    lane, told, model = make_lane({"embed": ("0.5000 -0.2500",)})
+
+    reply = await lane.ask("a b", role="embed", compared=["c d e", "f"])
+
+    assert reply.similarities == [0.5, -0.25]
+    assert model.asked[0].compared == ("c d e", "f")
+    assert (reply.usage.prompt_tokens, reply.usage.completion_tokens) == (6, 0)
+    assert told.of(events.CallFinished)[0].text == "0.5000 -0.2500"
+
+
+async def test_the_texts_compared_are_part_of_what_a_journal_knows() -> None:
+    recorded = Recorded(digest_prompt(EMBED), "0.1000 0.2000", "", "stop", Usage(prompt_tokens=4))
+    live = ScriptedModel({"embed": ("0.9000 0.9000",)})
+    replay = ReplayModel({"embed-1": recorded}, live)
+
+    same = [chunk async for chunk in replay.stream(EMBED)]
+    other = [chunk async for chunk in replay.stream(EMBED.model_copy(update={"compared": ("c", "e")}))]
+
+    assert [chunk.text for chunk in same] == ["0.1000 0.2000"]
+    assert "".join(chunk.text for chunk in other) == "0.9000 0.9000"
+    assert replay.outdated == ["embed-1"]
+
+
+async def test_the_text_of_another_call_has_no_similarities() -> None:
+    lane, _, _ = make_lane({"draft": ("It is 42.",)})
+
+    with pytest.raises(StrategyError, match="has no similarities"):
+        _ = (await lane.ask("x", role="draft")).similarities
