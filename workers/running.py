@@ -17,6 +17,7 @@ from workers.core.model import Model
 from workers.core.values import Answer, Problem, Sampling, Verdict
 from workers.graders import catalog as graders
 from workers.strategies import catalog as strategies
+from workers.strategies._settling import settle_answer
 
 log = structlog.get_logger(__name__)
 MAX_GRADED_ANSWERS = 64
@@ -57,6 +58,7 @@ class LaneRun:
                 work.given_up,
                 work.models,
                 work.corpus,
+                settle=work.settle,
             ),
             model=model,
             emit=self._listen,
@@ -116,18 +118,39 @@ class LaneRun:
         stopped_by: Literal["", "budget", "deadline"] = ""
         strategy = strategies()[self._work.strategy]
         params = strategy.params.model_validate(self._work.params)
-        answer: Answer | None
+        answer: Answer | None = None
         try:
             async with asyncio.timeout(self._seconds_left()):
                 answer = await strategy.solve(Problem(question=self._work.question), self._lane, params)
+                if self._work.settle:
+                    answer = await self._settle(answer)
         except BudgetSpent:
-            answer, stopped_by = self._lane.best, "budget"
+            answer, stopped_by = answer or self._lane.best, "budget"
         except TimeoutError:
-            answer, stopped_by = self._lane.best, "deadline"
+            answer, stopped_by = answer or self._lane.best, "deadline"
         self._has_solved = True
         at, costs = self._clock(), self._costs(began)  # grading costs the lane no time
         await self._give(answer or Answer(text="", note="none when it ended"), is_partial=bool(stopped_by))
         return events.LaneFinished(lane=self._work.lane, at=at, stopped_by=stopped_by, **costs)
+
+    async def _settle(self, answer: Answer) -> Answer:
+        """Return the answer; if nobody can read it, with an end that the model is asked for once more."""
+        self._lane.offer(self._lane.best or answer)
+        if await self._can_read(answer) or self._is_stopped:
+            return answer
+        settled = await settle_answer(self._lane, self._work.question, answer)
+        return settled if settled and await self._can_read(settled) else answer
+
+    async def _can_read(self, answer: Answer) -> bool:
+        """Say whether the grader finds an answer; whether it is right is not told to the lane."""
+        if not self._work.reference and not self._work.grader_input:
+            return answer.answer is not None
+        self._has_solved = True  # who stops the lane now lets this answer be graded
+        try:
+            verdict = await self._grade(answer.text, answer.answer)
+        finally:
+            self._has_solved = False
+        return verdict.ruling != "unreadable"
 
     def _seconds_left(self) -> float | None:
         """Return what workers before have left of the lane's seconds, and a moment to repeat what they did."""

@@ -103,7 +103,7 @@ if (location.pathname.startsWith("/r/")) requestAnimationFrame(look);
 
 def _recipe(number: int, drafts: int) -> dict[str, Any]:
     sampling = {"max_tokens": 12_000, "top_p": 1 - number / 100}  # recipes that differ
-    return {"strategy": "self_consistency", "params": {"drafts": drafts}, "sampling": sampling}
+    return {"strategy": "self_consistency", "params": {"drafts": drafts}, "sampling": sampling, "settle": False}
 
 
 def _tokens(page: Page) -> int:

@@ -54,7 +54,7 @@ def bench_site() -> Iterator[LiveSite]:
 
 def recipe(strategy: str, *, max_tokens: int = 4096, **params: Any) -> dict[str, Any]:
     """Return a recipe for the JSON interface."""
-    return {"strategy": strategy, "params": params, "sampling": {"max_tokens": max_tokens}}
+    return {"strategy": strategy, "params": params, "sampling": {"max_tokens": max_tokens}, "settle": False}
 
 
 async def start(site: LiveSite, *recipes: Mapping[str, Any]) -> str:

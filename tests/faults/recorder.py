@@ -45,7 +45,9 @@ class Recorder:
         """Start a run through any web; return its id. Raises aiohttp.ClientError when it was not accepted."""
         body = {
             "problem": {"question": question, "answer": "42", "grader": "number"},
-            "recipes": [{"strategy": recipe} if isinstance(recipe, str) else recipe for recipe in recipes],
+            "recipes": [
+                {"settle": False, **({"strategy": recipe} if isinstance(recipe, str) else recipe)} for recipe in recipes
+            ],  # no call but those that the test names
             "seed": secrets.randbelow(2**31),  # calls are known by their seeds: no two runs may share any
         }
         answer = await self.ask("api/v1/runs", body)

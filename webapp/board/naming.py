@@ -20,7 +20,7 @@ class RecipeName(NamedTuple):
     short: str
     family: str
     settings: str
-    """Parameters, the sampling where it differs from the default, parts with a model of their own."""
+    """Parameters, sampling where it differs from the default, parts with a model of their own, whether it settles."""
     saved: SavedRecipe | None = None
     """The name that somebody gave it; the first by the alphabet if it has several."""
 
@@ -51,7 +51,7 @@ def _describe(recipe: Recipe) -> RecipeName:
         settings = known.describe(known.params.model_validate(recipe.params))
     except ValueError:
         settings = _plain(recipe.params)
-    words = (settings, _odd_sampling(recipe.sampling), *describe_models(recipe.models))
+    words = (settings, _odd_sampling(recipe.sampling), *describe_models(recipe.models), "settles" * recipe.settle)
     parts = [part for part in words if part]
     return RecipeName(known.slug, known.title, known.short, known.family, " · ".join(parts))
 

@@ -14,8 +14,8 @@ from webapp.board.views import find_versions, is_part, pick_version
 from webapp.catalog.forms import SettingsForm, write_texts
 from webapp.corpora.queries import corpus_choices
 from webapp.problems.models import Problem, Suite
-from webapp.runs.budgets import Budget
-from webapp.runs.forms import SAMPLING_LABELS
+from webapp.runs.budgets import Budget, Ending
+from webapp.runs.forms import read_sampling
 from webapp.runs.launching import MAX_LANES, BadRecipe, RecipeSpec, start_run
 from webapp.runs.models import Run
 from webapp.runs.models_on_server import ServerDown, model_names
@@ -68,10 +68,9 @@ class SuiteRunForm:
         self.models = models
         self.model = texts.get("model", "") or (models[0] if models else "")
         self.repeats = SettingsForm(Repeats, texts)
-        self.sampling = SettingsForm(Sampling, texts, prefix="sampling")
+        self.sampling = read_sampling(texts, "sampling")
         self.budget = SettingsForm(Budget, texts, prefix="budget")
-        for name, label in SAMPLING_LABELS.items():
-            self.sampling.fields[name].label = label
+        self.ending = SettingsForm(Ending, texts, prefix="ending")
         picked, corpora = set(texts.getlist("pick")), corpus_choices()
         self.choices = [
             Choice(
@@ -95,15 +94,16 @@ class SuiteRunForm:
             self.errors.append(
                 f"The model server has no ‘{self.model[:100]}’; it has {', '.join(self.models) or 'none'}."
             )
-        forms = [self.repeats, self.sampling, self.budget, *(choice.form for choice in self.picked)]
+        forms = [self.repeats, self.sampling, self.budget, self.ending, *(choice.form for choice in self.picked)]
         are_fine = [form.is_valid() for form in forms]
         return all(are_fine) and not self.errors
 
     @property
     def specs(self) -> list[RecipeSpec]:
         """Return the recipes of a valid form."""
+        settle = self.ending.values["settle"] == "on"
         return [
-            RecipeSpec(choice.strategy.slug, choice.form.values, self.model, self.sampling.values)
+            RecipeSpec(choice.strategy.slug, choice.form.values, self.model, self.sampling.values, settle=settle)
             for choice in self.picked
         ]
 
@@ -118,7 +118,8 @@ def first_texts() -> QueryDict:
     texts = QueryDict(mutable=True)
     known = catalog()
     texts.setlist("pick", [slug for slug in FIRST_PICKS if slug in known] or list(known)[:4])
-    written = {"repeats": "1", **write_texts(Sampling(), "sampling"), **write_texts(Budget(), "budget")}
+    written = {"repeats": "1", **write_texts(Ending(), "ending")}
+    written |= {**write_texts(Sampling(), "sampling"), **write_texts(Budget(), "budget")}
     for slug, strategy in known.items():
         written |= write_texts(strategy.params(), f"params-{slug}")
     for name, text in written.items():

@@ -51,6 +51,11 @@ class RecipeIn(In):
     sampling: dict[str, Any] = {}
     model: str = Field("", description="Empty: the server's first.")
     models: dict[str, str] = Field({}, description="Part of the strategy to a model of its own.")
+    settle: bool = Field(
+        default=True,
+        description="Where no answer or verdict can be read, ask once more for that alone, if the model can go on from "
+        "a begun text.",
+    )
 
 
 class LaneIn(RecipeIn):
@@ -154,6 +159,7 @@ class LaneOut(Schema):
     sampling: dict[str, Any]
     model: str
     models: dict[str, str]
+    settle: bool
     row: int
     repeat: int
     status: str
@@ -251,7 +257,8 @@ def _spec(lane: LaneIn) -> launching.RecipeSpec:
 def spec_of_input(recipe: RecipeIn) -> launching.RecipeSpec:
     """Return a recipe with its models. Raises HttpError if the model server is down, or has no such model."""
     models = {part: _model(name) for part, name in recipe.models.items() if name}
-    return launching.RecipeSpec(recipe.strategy, recipe.params, _model(recipe.model), recipe.sampling, models)
+    model = _model(recipe.model)
+    return launching.RecipeSpec(recipe.strategy, recipe.params, model, recipe.sampling, models, recipe.settle)
 
 
 def _model(name: str) -> str:
@@ -307,9 +314,9 @@ def _lane(lane: Lane, *, with_rounds: bool) -> LaneOut:
     usage = {name: getattr(lane, name) for name in UsageOut.model_fields}
     return LaneOut(
         id=lane.pk, strategy=lane.recipe.strategy, params=lane.recipe.params, sampling=lane.recipe.sampling,
-        model=lane.recipe.model, models=lane.recipe.models, row=lane.row, repeat=lane.repeat, status=lane.status,
-        answer=lane.answer, is_partial=lane.is_partial, verdict=lane.ruling, error=lane.error, seconds=lane.seconds,
-        usage=UsageOut(**usage), rounds=_rounds(lane) if with_rounds else [],
+        model=lane.recipe.model, models=lane.recipe.models, settle=lane.recipe.settle, row=lane.row,
+        repeat=lane.repeat, status=lane.status, answer=lane.answer, is_partial=lane.is_partial, verdict=lane.ruling,
+        error=lane.error, seconds=lane.seconds, usage=UsageOut(**usage), rounds=_rounds(lane) if with_rounds else [],
     )  # fmt: skip
 
 

@@ -39,6 +39,7 @@ class SavedOut(Schema):
     sampling: dict[str, Any]
     model: str
     models: dict[str, str] = Field(description="Parts with a model of their own.")
+    settle: bool
     created_at: datetime
 
 
@@ -87,5 +88,5 @@ def _show(saved: SavedRecipe) -> SavedOut:
     recipe = saved.recipe
     return SavedOut(
         id=saved.pk, name=saved.name, strategy=recipe.strategy, params=recipe.params, sampling=recipe.sampling,
-        model=recipe.model, models=recipe.models, created_at=saved.created_at,
+        model=recipe.model, models=recipe.models, settle=recipe.settle, created_at=saved.created_at,
     )  # fmt: skip

@@ -34,6 +34,15 @@ class Budget(BaseModel):
     )  # fmt: skip
 
 
+class Ending(BaseModel):
+    """What a lane does whose end cannot be read."""
+
+    settle: Literal["on", "off"] = Field(
+        "on", title="Settle",
+        description="Where no answer or verdict can be read, ask once more for that alone, in one short call.",
+    )  # fmt: skip
+
+
 class Equality(BaseModel):
     """What all lanes are to spend alike."""
 

@@ -88,6 +88,7 @@ def _describe(lane: Lane, run: Run, before: Journal) -> LaneWork:
         worked_ms=before.worked_ms,
         models=recipe.models,
         corpus=corpus_of(recipe.strategy, recipe.params),
+        settle=recipe.settle,
     )
 
 

@@ -1,9 +1,9 @@
 """The form of a new comparison: one problem, up to eight recipes, limits.
 
 Its texts are flat, so that it works without scripts: `question`, `answer`, `grader`, `problem`, `model`,
-`sampling-<name>`, `budget-<name>`, `equal-<name>`; `card` once for every strategy card in order, `pick` for those that
-are ticked, and for card 3 `lane-3-strategy`, `lane-3-params-<name>`, `lane-3-model`,
-`lane-3-models-<part>`, `lane-3-sampling-<name>`, `lane-3-name`.
+`sampling-<name>`, `budget-<name>`, `ending-<name>`, `equal-<name>`; `card` once for every strategy card in order,
+`pick` for those that are ticked, and for card 3 `lane-3-strategy`, `lane-3-params-<name>`, `lane-3-model`,
+`lane-3-models-<part>`, `lane-3-sampling-<name>`, `lane-3-ending-<name>`, `lane-3-name`.
 """
 
 import re
@@ -19,7 +19,7 @@ from django.http import QueryDict
 from webapp.catalog.forms import SettingsForm, write_texts
 from webapp.corpora.queries import corpus_choices
 from webapp.problems.models import Problem
-from webapp.runs.budgets import Budget, Equality, Goal
+from webapp.runs.budgets import Budget, Ending, Equality, Goal
 from webapp.runs.capabilities import recall
 from webapp.runs.launching import RecipeSpec, own_models
 from webapp.runs.models import SavedRecipe
@@ -38,7 +38,6 @@ MOST_ANSWER_BYTES = 4_096
 
 
 Corpora = Sequence[tuple[str, str]]
-SAMPLING_LABELS = {"top_p": "Top-p", "max_tokens": "Tokens per call"}
 
 
 class ProblemForm(forms.Form):
@@ -132,11 +131,10 @@ class Card:
         self.is_picked = is_picked
         self.prefix = f"lane-{number}"
         self.params = SettingsForm(strategy.params, texts, prefix=f"{self.prefix}-params", corpora=corpora)
-        self.own = SettingsForm(Sampling, texts, prefix=f"{self.prefix}-sampling", may_be_blank=True)
-        for name, label in SAMPLING_LABELS.items():
-            self.own.fields[name].label = label
+        self.own = read_sampling(texts, f"{self.prefix}-sampling", may_be_blank=True)
         for field in self.own.fields.values():
             field.widget.attrs["placeholder"] = "as shared"
+        self.ending = SettingsForm(Ending, texts, prefix=f"{self.prefix}-ending", may_be_blank=True)
         self.model = texts.get(f"{self.prefix}-model", "").strip()
         self.errors: list[str] = []
         self.lacks: list[str] = []
@@ -160,7 +158,8 @@ class Card:
     def is_valid(self) -> bool:
         """Say whether every field of the card can be used."""
         has_models = not self.model_error and not any(part.error for part in self.parts)
-        return all((self.params.is_valid(), self.own.is_valid(), not self.errors, has_models))
+        forms = [form.is_valid() for form in (self.params, self.own, self.ending)]
+        return all((*forms, not self.errors, has_models))
 
     def all_models(self, shared: str) -> list[str]:
         """Return every model that the lane asks, its own first."""
@@ -215,7 +214,7 @@ class Card:
     def more_fields(self) -> list[forms.BoundField]:
         """Return the settings behind "More settings"."""
         shown = {field.html_name for field in self.main_fields}
-        return [field for field in (*self.params, *self.own) if field.html_name not in shown]
+        return [field for field in (*self.params, *self.own, *self.ending) if field.html_name not in shown]
 
     @property
     def is_open(self) -> bool:
@@ -223,7 +222,7 @@ class Card:
         has_fault = self.is_picked and any(field.errors for field in self.more_fields)
         own = {self.own.add_prefix(name) for name in self.own.values} & {field.html_name for field in self.more_fields}
         has_models = bool(self.model_error or self.model or any(part.model for part in self.parts))
-        return has_fault or has_models or bool(own or self.name_error or self.saved)
+        return has_fault or has_models or bool(own or self.ending.values or self.name_error or self.saved)
 
 
 class ComparisonForm:
@@ -237,12 +236,11 @@ class ComparisonForm:
         self.model_error = ""
         self.errors: list[str] = []
         self.problem = ProblemForm(texts)
-        self.sampling = SettingsForm(Sampling, texts, prefix="sampling")
-        for name, label in SAMPLING_LABELS.items():
-            self.sampling.fields[name].label = label
+        self.sampling = read_sampling(texts, "sampling")
         self.budget = SettingsForm(Budget, texts, prefix="budget")
         for name, empty in {"tokens": "no cap", "seconds": "no cap", "seed": "drawn"}.items():
             self.budget.fields[name].widget.attrs["placeholder"] = empty
+        self.ending = SettingsForm(Ending, texts, prefix="ending")
         self.equality = SettingsForm(Equality, texts, prefix="equal")
         self.equality.fields["tokens"].widget.attrs["placeholder"] = "tokens"
         self.cards = _read_cards(texts, self.errors)
@@ -272,7 +270,8 @@ class ComparisonForm:
 
     def is_valid(self) -> bool:
         """Say whether a run can be started."""
-        parts = [part.is_valid() for part in (self.problem, self.sampling, self.budget, self.equality)]
+        shared = (self.problem, self.sampling, self.budget, self.ending, self.equality)
+        parts = [part.is_valid() for part in shared]
         cards = [card.is_valid() for card in self.picked]
         return all([*parts, *cards, not self.errors, not self.model_error])
 
@@ -284,6 +283,7 @@ class ComparisonForm:
             model=card.model or self.model,
             sampling={**self.sampling.values, **card.own.values},
             models=own_models({part.title: part.model for part in card.parts}, card.model or self.model),
+            settle={**self.ending.values, **card.ending.values}.get("settle") == "on",
         )
 
     def context_of(self, card: Card) -> int | None:
@@ -291,7 +291,7 @@ class ComparisonForm:
         return shortest_context(card.all_models(self.model), self.served or ())
 
     def _judge(self) -> None:
-        for form in (self.problem, self.sampling, self.budget, self.equality):
+        for form in (self.problem, self.sampling, self.budget, self.ending, self.equality):
             form.is_valid()
         if self.models is not None:
             self.model_error = _missing(self.model, self.models)
@@ -332,6 +332,13 @@ class ComparisonForm:
             self.errors.append(f"A comparison has at most {MOST_LANES} lanes; {len(lanes)} are picked. Clear some.")
 
 
+def read_sampling(texts: QueryDict, prefix: str, *, may_be_blank: bool = False) -> SettingsForm:
+    """Return the form of a sampling, with names for people."""
+    form = SettingsForm(Sampling, texts, prefix=prefix, may_be_blank=may_be_blank)
+    form.fields["top_p"].label, form.fields["max_tokens"].label = "Top-p", "Tokens per call"
+    return form
+
+
 def default_texts(strategy: Strategy, number: str) -> dict[str, str]:
     """Return the texts of a fresh card."""
     defaults = dict.fromkeys(Sampling.model_fields)
@@ -342,6 +349,7 @@ def default_texts(strategy: Strategy, number: str) -> dict[str, str]:
         **{f"lane-{number}-models-{part}": "" for part in strategy.models},
         **write_texts(strategy.params(), f"lane-{number}-params"),
         **write_texts(defaults, f"lane-{number}-sampling"),
+        **write_texts(dict.fromkeys(Ending.model_fields), f"lane-{number}-ending"),
     }
 
 

@@ -45,6 +45,8 @@ class RecipeSpec(NamedTuple):
     sampling: dict[str, Any]
     models: Mapping[str, str] = MappingProxyType({})
     """By part of the strategy: a model of its own; empty names mean the recipe's."""
+    settle: bool = False
+    """Ask once more for an end that cannot be read, if the model can go on from a begun text."""
 
 
 class BadRecipe(ValueError):
@@ -84,8 +86,11 @@ def check_recipe(spec: RecipeSpec) -> Recipe:
         "model": model,
         "sampling": sampling.model_dump(mode="json"),
     }
-    if models:  # left out where there are none, so that older recipes keep their fingerprints
+    # these two are left out where there is nothing to say, so that older recipes keep their fingerprints
+    if models:
         parts["models"] = models
+    if spec.settle and not find_lacks({"continuing"}, model):
+        parts["settle"] = True
     fingerprint = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
     return Recipe.objects.filter(fingerprint=fingerprint).first() or Recipe(**parts, fingerprint=fingerprint)
 
@@ -180,7 +185,7 @@ def keep_recipe(recipe: Recipe) -> Recipe:
     """Return the stored recipe, stored now if it is new; somebody else may store the same at this moment."""
     if not recipe._state.adding:
         return recipe
-    names = ("strategy", "params", "model", "sampling", "models")
+    names = ("strategy", "params", "model", "sampling", "models", "settle")
     values = {name: getattr(recipe, name) for name in names}
     return Recipe.objects.get_or_create(fingerprint=recipe.fingerprint, defaults=values)[0]
 

@@ -81,6 +81,10 @@ class Recipe(models.Model):
     model = models.CharField(max_length=200)
     sampling = models.JSONField()
     fingerprint = models.CharField(max_length=64, unique=True, editable=False)
+    # the database's default too, since a web process of the version before may store recipes during an update
+    settle = models.BooleanField(
+        default=False, db_default=False, help_text="Ask once more for an end that cannot be read."
+    )
     models = models.JSONField(default=dict, blank=True, help_text="Part of the strategy to a model of its own.")
 
     def __str__(self) -> str:

@@ -52,7 +52,8 @@ def list_saved() -> list[Row]:
 def _describe(saved: SavedRecipe, record: Record) -> Row:
     recipe = saved.recipe
     known = catalog().get(recipe.strategy)
-    sampling = " · ".join(f"{words} {recipe.sampling.get(key)}" for key, words in _SAMPLING.items())
+    told = [f"{words} {recipe.sampling.get(key)}" for key, words in _SAMPLING.items()]
+    sampling = " · ".join([*told, *["settles"] * recipe.settle])
     try:
         words = describe_recipe(recipe, TYPICAL_QUESTION)
     except (KeyError, ValidationError):

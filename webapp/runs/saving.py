@@ -57,7 +57,7 @@ def rename_recipe(saved: SavedRecipe, name: str) -> None:
 
 def spec_of(recipe: Recipe) -> RecipeSpec:
     """Return what was asked for when a recipe was kept."""
-    return RecipeSpec(recipe.strategy, recipe.params, recipe.model, recipe.sampling, recipe.models)
+    return RecipeSpec(recipe.strategy, recipe.params, recipe.model, recipe.sampling, recipe.models, recipe.settle)
 
 
 def _clean(name: str) -> str:

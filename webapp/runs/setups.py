@@ -7,7 +7,7 @@ from django.http import QueryDict
 
 from webapp.catalog.forms import write_texts
 from webapp.problems.models import Problem, SuitePlace
-from webapp.runs.budgets import Budget, Equality
+from webapp.runs.budgets import Budget, Ending, Equality
 from webapp.runs.capabilities import find_lacks
 from webapp.runs.forms import MOST_LANES, card_numbers, default_texts
 from webapp.runs.models import Recipe, Run, SavedRecipe
@@ -29,6 +29,7 @@ def default_setup() -> QueryDict:
     texts["model"] = settings.MODEL_SERVER.model
     _write(texts, write_texts(fitting_sampling(), "sampling"))
     _write(texts, write_texts(Budget(), "budget"))
+    _write(texts, write_texts(Ending(), "ending"))
     _write(texts, write_texts(Equality(), "equal"))
     place = SuitePlace.objects.select_related("problem").order_by("suite__created_at", "suite_id", "position").first()
     put_problem(texts, place.problem if place else STARTER)
@@ -56,6 +57,7 @@ def setup_of_run(run: Run) -> QueryDict:
     _write(texts, write_texts(shared.sampling, "sampling"))
     limits = Budget(tokens=run.budget_tokens, seconds=run.budget_seconds, seed=run.seed)
     _write(texts, write_texts(limits, "budget"))
+    texts["ending-settle"] = _say_settle(shared)
     put_recipes(texts, [lane.recipe for lane in lanes])
     return texts
 
@@ -95,6 +97,7 @@ def complete(texts: QueryDict) -> None:
     """Fill in what is missing: fields that are newer than the texts, and a card for every strategy that has none."""
     _fill(texts, write_texts(Sampling(), "sampling"))
     _fill(texts, write_texts(Budget(), "budget"))
+    _fill(texts, write_texts(Ending(), "ending"))
     _fill(texts, write_texts(Equality(), "equal"))
     for number in card_numbers(texts):
         strategy = strategies.catalog().get(str(texts.get(f"lane-{number}-strategy")))
@@ -160,8 +163,15 @@ def add_recipe(texts: QueryDict, recipe: Recipe, name: str = "") -> None:
         texts[f"lane-{number}-models-{part}"] = model
     for field, text in write_texts(recipe.sampling, "sampling").items():
         texts[f"lane-{number}-{field}"] = "" if text == texts.get(field) else text
+    texts[f"lane-{number}-ending-settle"] = (
+        "" if (settle := _say_settle(recipe)) == texts.get("ending-settle") else settle
+    )
     texts[f"lane-{number}-name"] = name
     texts.appendlist("pick", number)
+
+
+def _say_settle(recipe: Recipe) -> str:
+    return "on" if recipe.settle else "off"
 
 
 def _put_card(texts: QueryDict, slug: str) -> str:

@@ -100,6 +100,20 @@ def _boxes(text: str) -> Iterator[tuple[int, int]]:
                 yield start, brace.start()
 
 
+def find_box_end(text: str) -> int | None:
+    r"""Return where the box closes inside which a text begins; None while it is open.
+
+    >>> find_box_end("\\frac{1}{2}}$."), find_box_end("\\frac{1}{2}")
+    (11, None)
+    """
+    depth = 1
+    for brace in _BRACES.finditer(text):
+        depth += {"{": 1, "}": -1}.get(brace[0], 0)
+        if not depth:
+            return brace.start()
+    return None
+
+
 def _last_tag(tail: str) -> str | None:
     end = tail.rfind("</answer>")
     start = tail.rfind("<answer>", 0, max(end, 0))

@@ -35,7 +35,10 @@ class Wishes(TypedDict, total=False):
     until: Callable[[Writing], bool]
     """Asked after each piece; once it says yes, the call ends and the reply is pruned."""
     branch: str
-    """A concurrent part of the lane with counters of its own, e.g. `child-2`, so that keys stay the same."""
+    """A concurrent part of the lane with counters of its own, e.g. `child-2`, so that keys stay the same.
+
+    Named by a call's key, it goes on from that call, and is shown where that one is.
+    """
     model: str
     """The part that answers, of those that the strategy declares; the recipe may give it a model of its own."""
     effort: Effort | None
@@ -61,6 +64,8 @@ class LaneSettings(NamedTuple):
     """The text of the corpus that the params name; None where they name none, or one that was deleted."""
     is_estimate: bool = False
     """Nothing that is read or written is real: where it decides what a lane costs, take what costs most."""
+    settle: bool = False
+    """Where no answer or verdict can be read, ask once more for that alone; needs `continuing`."""
 
 
 def write_request(  # noqa: PLR0913  # keywords

@@ -34,6 +34,8 @@ class LaneWork(NamedTuple):
     """The text of the corpus that the params name; None where they name none, or one that was deleted."""
     worked_ms: int = 0
     """How long workers before worked on the lane."""
+    settle: bool = False
+    """Where no answer or verdict can be read, ask once more for that alone."""
 
 
 class Recorded(NamedTuple):

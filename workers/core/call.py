@@ -39,7 +39,7 @@ class LiveCall:
         self._round = round_index
         self._after = after
         self._offers_solution = offers_solution
-        self._thread = thread
+        self.thread = thread
         self._other_model = other_model
         self._measure = measure
         self._started_at = 0
@@ -78,7 +78,7 @@ class LiveCall:
         return events.CallStarted(
             lane=self._lane, at=at, call=self.request.key, round=self._round, role=self.request.role,
             prompt=hashlib.sha256(self.prompt_text.encode()).hexdigest(), seed=self.request.seed,
-            max_tokens=self.request.max_tokens, after=self._after, thread=self._thread, model=self._other_model,
+            max_tokens=self.request.max_tokens, after=self._after, thread=self.thread, model=self._other_model,
         )  # fmt: skip
 
     def take(self, chunk: Chunk, at: int) -> Iterator[events.CallRestarted | events.TextDelta]:

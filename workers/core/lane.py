@@ -69,6 +69,7 @@ class LiveLane:
         self._equalities: dict[tuple[str, str], bool] = {}
         self._shortened: dict[tuple[str, int], str] = {}
         self._calls: list[LiveCall] = []
+        self._ends: dict[str, Reply] = {}
         self._spent = 0
         self._positions: Counter[str] = Counter()
         self._round = 0
@@ -90,10 +91,14 @@ class LiveLane:
         key = f"{counter}-{self._positions[counter]}"
         model = self.settings.models.get(wishes.get("model", ""), self.settings.model_name)
         request = write_request(self.settings, prompt, key=key, role=role, model=model, wishes=wishes)
+        after = _keys(wishes.get("after"))
+        for waited in after:
+            self._ends.pop(waited, None)
+        goes_on = next((call for call in self._calls if call.request.key == branch), None) if branch else None
         call = LiveCall(
             self.settings.lane, request, self._round,
-            _keys(wishes.get("after")), offers_solution=role in SOLUTION_ROLES and not wishes.get("scored"),
-            given_up=self.settings.given_up.get(key, NEVER), thread=branch,
+            after, offers_solution=role in SOLUTION_ROLES and not wishes.get("scored"),
+            given_up=self.settings.given_up.get(key, NEVER), thread=goes_on.thread if goes_on else branch,
             other_model=model if model != self.settings.model_name else "", measure=find_measure(wishes),
         )  # fmt: skip
         return self._run(call, wishes.get("until"))
@@ -260,6 +265,11 @@ class LiveLane:
         """Keep the best answer so far: the lane gives it if it is stopped before its end."""
         self.best = answer
 
+    @property
+    def ends(self) -> list[Reply]:
+        """Return the finished calls that no other call has waited for."""
+        return list(self._ends.values())
+
     def ledger(self) -> events.Ledger:
         """Return what the lane has cost so far."""
         return sum_up(call.spent() for call in self._calls)
@@ -299,6 +309,7 @@ class LiveLane:
                     call.prune()
                     break
         reply, finished = call.finish(self.clock())
+        self._ends[reply.key] = reply
         self.emit(finished)
         return reply
 

@@ -9,7 +9,7 @@ from workers.core.lane import Chance, LiveLane
 from workers.core.prompts import fill
 from workers.core.telling import NodeState
 from workers.core.values import Answer, Reply
-from workers.strategies._judging import attempt, quote, read_verdict, say_unread
+from workers.strategies._judging import ask_judge, quote, read_verdict, say_unread
 from workers.strategies._prompts import show_solution
 
 UNKNOWN = 0.5
@@ -45,7 +45,7 @@ async def ask_judges(
     prompts = [fill(template, question=question, solution=quote(lane, [show_solution(each)])) for each in drafts]
     asked = zip(prompts, drafts, strict=True)
     judges = await lane.gather(
-        [attempt(lane.ask(prompt, role="judge", after=draft, temperature=0)) for prompt, draft in asked]
+        [ask_judge(lane, prompt, role="judge", most=10, after=draft, temperature=0) for prompt, draft in asked]
     )
     verdicts = [read_verdict(judge, most=10) if judge else None for judge in judges]
     say_unread(lane, verdicts.count(None), len(verdicts))

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from workers.core.lane import LiveLane
 from workers.core.prompts import fill
 from workers.core.values import Reply
-from workers.strategies._judging import Case, attempt, judge_cases, quote, read_verdict, say_unread
+from workers.strategies._judging import Case, ask_judge, judge_cases, quote, read_verdict, say_unread
 from workers.strategies._trees import Node
 
 VALUE = """\
@@ -71,11 +71,12 @@ async def vote_together(lane: LiveLane, template: str, question: str, nodes: Seq
     after = tuple({call.key: call for node in nodes for call in node.writers}.values())
     shown = [quote(lane, [nodes[place].text for place in order], "beginning") for order in orders]
     prompts = [fill(template, question=question, solutions=solutions) for solutions in shown]
-    calls = [attempt(lane.ask(prompt, role="judge", after=after, model="judge")) for prompt in prompts]
+    most = len(nodes)
+    calls = [ask_judge(lane, prompt, role="judge", most=most, after=after, model="judge") for prompt in prompts]
     judges = await lane.gather(calls)
     votes = Counter[str]()
     for order, judge in zip(orders, judges, strict=True):
-        number = read_verdict(judge, most=len(nodes)) if judge else None
+        number = read_verdict(judge, most=most) if judge else None
         if number and number.is_integer():
             votes[nodes[order[int(number) - 1]].name] += 1
     say_unread(lane, times - votes.total(), times)

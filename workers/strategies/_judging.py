@@ -2,19 +2,22 @@
 
 A judge reads the problem and the drafts' solutions: never their thinking, which call wrote them, or how many agree.
 Each solution stands between two lines that carry a mark drawn by chance after it was written. What a judge says is one
-line, `Verdict: …`; what cannot be read there is unknown, which is neither 0 nor right.
+line, `Verdict: …`; what cannot be read there is unknown, which is neither 0 nor right. Before that, a lane that settles
+lets the judge go on, after its own text and `Verdict:`, in one more call.
 """
 
 import re
 from collections.abc import Coroutine, Mapping, Sequence
 from statistics import fmean
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
-from workers.core.errors import ModelError
+from workers.core.asking import Wishes
 from workers.core.lane import LiveLane
 from workers.core.prompts import fill
 from workers.core.values import Reply
 from workers.strategies._prompts import show_solution
+from workers.strategies._settling import attempt as attempt
+from workers.strategies._settling import settle_verdict
 
 SCORE = """\
 Problem:
@@ -127,7 +130,9 @@ async def judge_cases(  # noqa: PLR0913  # keywords only
     calls = [
         _judge(
             lane,
-            lane.ask(case.prompt, role="judge", after=case.draft, temperature=temperature, model=model),
+            ask_judge(
+                lane, case.prompt, role="judge", most=most, after=case.draft, temperature=temperature, model=model
+            ),
             case.draft if is_shown else None,
             most,
         )
@@ -166,7 +171,7 @@ async def compare(  # noqa: PLR0913  # keywords only
             shown = match[::-1] if turn ^ (number % 2) else match
             solutions = quote(lane, [show_solution(draft) for draft in shown])
             prompt = fill(template, question=question, solutions=solutions)
-            calls.append(_prefer(lane.ask(prompt, role="compare", after=(*shown, *waited)), shown))
+            calls.append(_prefer(ask_judge(lane, prompt, role="compare", most=2, after=(*shown, *waited)), shown))
     heard = await lane.gather(calls)
     say_unread(lane, sum(key is None for _, key in heard), len(heard))
     counts = []
@@ -176,19 +181,49 @@ async def compare(  # noqa: PLR0913  # keywords only
     return Comparison(counts, [judge for judge, _ in heard if judge])
 
 
-async def ask_about(
-    lane: LiveLane, template: str, *, question: str, sets: Sequence[Sequence[Reply]], waited: Sequence[Reply] = ()
+async def ask_about(  # noqa: PLR0913  # keywords only
+    lane: LiveLane,
+    template: str,
+    *,
+    question: str,
+    sets: Sequence[Sequence[Reply]],
+    most: int,
+    is_each: bool,
+    waited: Sequence[Reply] = (),
 ) -> list[tuple[Sequence[Reply], Reply | None]]:
-    """Ask one judge about each set of drafts, all at once; return each set as shown, and its judge if it was heard."""
+    """Ask one judge about each set of drafts, all at once; return each set as shown, and its judge if it was heard.
+
+    The verdict is a number from 0 to `most`, or such a number for each draft of the set.
+    """
     prompts = [
         fill(template, question=question, solutions=quote(lane, [show_solution(draft) for draft in shown]))
         for shown in sets
     ]
     calls = [
-        attempt(lane.ask(prompt, role="judge", after=(*shown, *waited)))
+        ask_judge(lane, prompt, role="judge", most=most, numbers=len(shown) if is_each else 1, after=(*shown, *waited))
         for prompt, shown in zip(prompts, sets, strict=True)
     ]
     return list(zip(sets, await lane.gather(calls), strict=True))
+
+
+def ask_judge(
+    lane: LiveLane, prompt: str, *, role: str, most: int, numbers: int = 1, **wishes: Unpack[Wishes]
+) -> Coroutine[Any, Any, Reply | None]:
+    """Ask a judge for a verdict of so many numbers from 0 to `most`; None when the call failed.
+
+    The call's key is reserved here, as in `lane.ask`. A verdict that cannot be read costs one more call, where the
+    lane settles.
+    """
+    return _hear(lane, prompt, lane.ask(prompt, role=role, **wishes), most, numbers, wishes.get("model", ""))
+
+
+async def _hear(  # noqa: PLR0913  # what was asked
+    lane: LiveLane, prompt: str, call: Coroutine[Any, Any, Reply], most: int, numbers: int, model: str
+) -> Reply | None:
+    judge = await attempt(call)
+    if judge is None or not lane.settings.settle or len(read_verdicts(judge, most=most)) == numbers:
+        return judge
+    return await settle_verdict(lane, prompt, judge, numbers=numbers, model=model)
 
 
 def quote(lane: LiveLane, texts: Sequence[str], title: str = "solution") -> str:
@@ -228,10 +263,10 @@ def say_unread(lane: LiveLane, unread: int, of: int) -> None:
 
 
 async def _judge(
-    lane: LiveLane, call: Coroutine[Any, Any, Reply], draft: Reply | None, most: int
+    lane: LiveLane, call: Coroutine[Any, Any, Reply | None], draft: Reply | None, most: int
 ) -> tuple[Reply | None, float | None]:
     """Return one judge and its verdict, which is shown on the draft, if there is one, as soon as it is there."""
-    judge = await attempt(call)
+    judge = await call
     verdict = read_verdict(judge, most=most) if judge else None
     if judge is None or verdict is None:
         return judge, None
@@ -240,18 +275,10 @@ async def _judge(
     return judge, verdict / most
 
 
-async def _prefer(call: Coroutine[Any, Any, Reply], shown: Sequence[Reply]) -> tuple[Reply | None, str | None]:
+async def _prefer(call: Coroutine[Any, Any, Reply | None], shown: Sequence[Reply]) -> tuple[Reply | None, str | None]:
     """Return one judge and the key of the draft that it prefers; an empty key when it cannot tell."""
-    judge = await attempt(call)
+    judge = await call
     verdict = read_verdict(judge, most=2) if judge else None
     if verdict not in (0, 1, 2):
         return judge, None
     return judge, shown[int(verdict) - 1].key if verdict else ""
-
-
-async def attempt(call: Coroutine[Any, Any, Reply]) -> Reply | None:
-    """Return a judge's reply, or None when the call failed: a draft is not worse because its judge is not heard."""
-    try:
-        return await call
-    except ModelError:
-        return None

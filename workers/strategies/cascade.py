@@ -31,7 +31,7 @@ from workers.core.lane import LiveLane
 from workers.core.prompts import fill
 from workers.core.strategy import Example, StrategyParams, grow, strategy
 from workers.core.values import Answer, Measure, Odds, Problem, Reply
-from workers.strategies._judging import VERIFY, attempt, quote, read_verdict, say_unread
+from workers.strategies._judging import VERIFY, ask_judge, quote, read_verdict, say_unread
 from workers.strategies._prompts import DRAFT, show_solution
 from workers.strategies._votes import Ballot, find_leader
 
@@ -169,8 +169,8 @@ async def _ask_itself(lane: LiveLane, question: str, params: Params) -> Opinion:
     async with lane.round("Right or wrong"):
         solutions = [quote(lane, [show_solution(draft)]) for _ in range(params.samples)]
         prompts = [fill(VERIFY, question=question, solution=solution) for solution in solutions]
-        calls = [lane.ask(prompt, role="judge", model="small", after=draft) for prompt in prompts]
-        judges = [judge for judge in await lane.gather([attempt(call) for call in calls]) if judge]
+        calls = [ask_judge(lane, prompt, role="judge", most=1, model="small", after=draft) for prompt in prompts]
+        judges = [judge for judge in await lane.gather(calls) if judge]
     verdicts = {judge.key: verdict for judge in judges if (verdict := read_verdict(judge, most=1)) is not None}
     say_unread(lane, params.samples - len(verdicts), params.samples)
     for key, verdict in verdicts.items():

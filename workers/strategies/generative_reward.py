@@ -31,7 +31,7 @@ from workers.core.lane import LiveLane
 from workers.core.prompts import fill
 from workers.core.strategy import Example, StrategyParams, grow, strategy
 from workers.core.values import Answer, Problem, Reply
-from workers.strategies._judging import ask_about, attempt, quote, read_verdict, read_verdicts, say_unread
+from workers.strategies._judging import ask_about, ask_judge, quote, read_verdict, read_verdicts, say_unread
 from workers.strategies._prompts import DRAFT, draw, show_solution
 from workers.strategies._votes import Bloc, hold_vote
 
@@ -157,7 +157,7 @@ async def _evaluate(
     """Let judges read each group that has more than one draft; show the scores that each judge gives."""
     rivals = [[bloc.drafts[0] for bloc in group] for group in groups if len(group) > 1]
     sets = [draw(lane, drafts, len(drafts)) for drafts in rivals for _ in range(params.evaluations)]
-    heard = await ask_about(lane, EVALUATE, question=question, sets=sets, waited=waited)
+    heard = await ask_about(lane, EVALUATE, question=question, sets=sets, most=10, is_each=True, waited=waited)
     evaluations = []
     for shown, judge in heard:
         if judge is not None:
@@ -184,7 +184,7 @@ async def _review(
         for judge, shown, _ in evaluations
     ]  # fmt: skip
     calls = [
-        attempt(lane.ask(prompt, role="review", after=(*shown, judge)))
+        ask_judge(lane, prompt, role="review", most=10, after=(*shown, judge))
         for prompt, (judge, shown, _) in zip(prompts, evaluations, strict=True)
     ]
     reviewers = await lane.gather(calls)

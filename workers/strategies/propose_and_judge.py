@@ -37,7 +37,7 @@ from workers.core.prompts import fill
 from workers.core.strategy import Example, StrategyParams, strategy
 from workers.core.values import Answer, Problem, Reply
 from workers.strategies._acting import Action, act, calculate, read_action
-from workers.strategies._judging import attempt, quote, read_verdict, say_unread
+from workers.strategies._judging import ask_judge, quote, read_verdict, say_unread
 from workers.strategies._prompts import show_solution
 from workers.strategies._steps import FINISH
 from workers.strategies._trees import LONGEST_TITLE
@@ -210,7 +210,11 @@ async def _judge(lane: LiveLane, question: str, way: Way, proposals: Sequence[Pr
         shown = quote(lane, [show_solution(written[place]) for place in order], "proposal")
         prompt = fill(PICK, question=question, begun=begun, proposals=shown)
         temperature = 0 if times == 1 else None
-        calls.append(attempt(lane.ask(prompt, role="judge", after=written, temperature=temperature, model="judge")))
+        calls.append(
+            ask_judge(
+                lane, prompt, role="judge", most=len(order), after=written, temperature=temperature, model="judge"
+            )
+        )
     judges, picked = await lane.gather(calls), Counter[int]()
     for judge, order in zip(judges, orders, strict=True):
         number = read_verdict(judge, most=len(order)) if judge else None

@@ -34,7 +34,7 @@ from workers.core.passages import split_passages
 from workers.core.prompts import fill
 from workers.core.strategy import Example, StrategyParams, strategy
 from workers.core.values import Answer, Problem, Reply
-from workers.strategies._judging import attempt, quote, read_verdict, say_unread
+from workers.strategies._judging import ask_judge, attempt, quote, read_verdict, say_unread
 from workers.strategies._prompts import DRAFT
 from workers.strategies._retrieving import Collection, Found, find_passages, read_collection
 
@@ -201,8 +201,11 @@ async def _rate(
 ) -> tuple[list[Found], list[Reply]]:
     """Let a judge rate each passage; return the passages in the order of ratings and scores, and the judges."""
     prompts = [fill(RATE, question=question, passage=quote(lane, [each.text], "text")) for each in found]
-    calls = [lane.ask(text, role="judge", after=waited, temperature=0, model="judge") for text in prompts]
-    judges = await lane.gather([attempt(call) for call in calls])
+    calls = [
+        ask_judge(lane, prompt, role="judge", most=MOST_HELP, after=waited, temperature=0, model="judge")
+        for prompt in prompts
+    ]
+    judges = await lane.gather(calls)
     read = [read_verdict(judge, most=MOST_HELP) if judge else None for judge in judges]
     known = [rating for rating in read if rating is not None]
     say_unread(lane, len(read) - len(known), len(read))

@@ -186,7 +186,9 @@ async def _play_league(lane: LiveLane, arena: Arena, left: Left) -> Left:
 
 async def _play_teams(lane: LiveLane, arena: Arena, left: Left) -> Left:
     matches, resting = _pair_teams(draw(lane, left.drafts, len(left.drafts)), arena)
-    heard = await ask_about(lane, LABEL, question=arena.question, sets=matches, waited=left.judges)
+    heard = await ask_about(
+        lane, LABEL, question=arena.question, sets=matches, most=1, is_each=True, waited=left.judges
+    )
     winners = list[Reply]()
     for shown, judge in heard:
         labels = read_verdicts(judge, most=1) if judge else []
@@ -218,7 +220,9 @@ async def _pick_of_groups(lane: LiveLane, arena: Arena, left: Left) -> Left:
     whole = len(order) // size * size
     groups = [order[start : start + size] for start in range(0, whole, size)]
     sets = [draw(lane, group, size) for group in groups for _ in range(arena.params.comparisons)]
-    heard = await ask_about(lane, PICK, question=arena.question, sets=sets, waited=left.judges)
+    heard = await ask_about(
+        lane, PICK, question=arena.question, sets=sets, most=size, is_each=False, waited=left.judges
+    )
     votes = {draft.key: 0 for draft in order}
     for shown, judge in heard:
         number = read_verdict(judge, most=size) if judge else None

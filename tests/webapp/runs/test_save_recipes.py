@@ -92,7 +92,12 @@ def test_a_saved_recipe_is_added_to_a_comparison_and_run_as_it_was_saved(client,
     form.setlist("card", [*form.getlist("card"), number])
     form.setlist("pick", ["1", number])
     form[f"{lane}strategy"] = "self_consistency"
-    for name, value in re.findall(rf'name="{lane}([\w-]+)" value="([^"]*)"', page):
+    typed = re.findall(rf'name="{lane}([\w-]+)" value="([^"]*)"', page)
+    chosen = re.findall(
+        rf'<select name="{lane}([\w-]+)"[^>]*>(?:\s*<option[^>]*>[^<]*</option>)*?\s*<option value="([^"]*)" selected',
+        page,
+    )
+    for name, value in (*typed, *chosen):
         form[lane + name] = value
     post(client, form)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import random
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import aclosing
@@ -13,9 +14,15 @@ import pytest
 from tests.workers.backends.asking import fail, make_request, read, text_of
 from webapp.local import model_server
 from workers.backends.openai_server import OpenAIServer
+from workers.core import events
+from workers.core.asking import LaneSettings
 from workers.core.errors import Refused
+from workers.core.lane import LiveLane
 from workers.core.model import Chunk, Message, Request
-from workers.core.values import Usage
+from workers.core.prompts import fill
+from workers.core.values import Answer, Reply, Sampling, Usage
+from workers.strategies._judging import VERIFY, read_verdict
+from workers.strategies._settling import ANSWER_TOKENS, settle_answer, settle_verdict
 
 T = TypeVar("T")
 
@@ -146,3 +153,25 @@ async def test_a_begun_answer_goes_on_where_it_ends_and_is_measured(real_model: 
     assert len(odds) == usage_of(chunks).completion_tokens
     assert all(len(token.top) == 5 for token in odds)
     assert "".join(token.token for token in odds).startswith(text_of(chunks))
+
+
+async def test_ends_that_cannot_be_read_are_asked_for_once_more(real_model: RealModel) -> None:
+    heard: list[events.Event] = []
+    question = "What is the capital of Japan?"
+    settings = LaneSettings(1, model_server.NAME, Sampling(), seed=1, settle=True)
+    judge = Reply("judge-1", "The city is named.", "", "stop", Usage(), None)
+
+    async with OpenAIServer(real_model.address.base_url, real_model.address.api_key) as model:
+        lane = LiveLane(
+            settings, model=model, emit=lambda event, _: heard.append(event), clock=lambda: 0, random=random.Random(1)
+        )
+        answer = await settle_answer(lane, question, Answer(text="The capital of Japan is the city of Tokyo."))
+        prompt = fill(VERIFY, question=question, solution="It is \\boxed{Tokyo}.")
+        verdict = await settle_verdict(lane, prompt, judge, numbers=1)
+
+    assert answer is not None
+    assert answer.answer
+    assert read_verdict(verdict, most=1) in (0, 1)
+    ends = [event for event in heard if isinstance(event, events.CallFinished)]
+    assert [event.call for event in ends] == ["settle-1", "judge-1.settle-1"]
+    assert all(0 < event.usage.completion_tokens <= ANSWER_TOKENS for event in ends)

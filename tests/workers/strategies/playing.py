@@ -159,6 +159,7 @@ class Stage:
         corpus: str | None = None,
         wrap: Callable[[ScriptedModel], Model] = lambda scripted: scripted,
         equal: Equal | None = None,
+        settle: bool = False,
         watch: Callable[[events.Event], None] = lambda event: None,
     ) -> None:
         self.strategy = strategy
@@ -169,7 +170,9 @@ class Stage:
         script = AnyReplies() if replies is None else replies
         self.model = ScriptedModel(script, faults=faults, pauses=pauses, logprobs=logprobs, seed=arrival)
         sampling = Sampling(max_tokens=max_tokens)
-        settings = LaneSettings(1, "scripted", sampling, seed, budget_tokens, models=models or {}, corpus=corpus)
+        settings = LaneSettings(
+            1, "scripted", sampling, seed, budget_tokens, models=models or {}, corpus=corpus, settle=settle
+        )
         self.lane = LiveLane(
             settings,
             model=wrap(self.model),

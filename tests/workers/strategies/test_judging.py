@@ -20,6 +20,7 @@ from workers.strategies._judging import (
     Count,
     Match,
     Verdicts,
+    ask_about,
     ask_for_verdicts,
     compare,
     quote,
@@ -28,6 +29,7 @@ from workers.strategies._judging import (
 )
 
 DIRECT = catalog()["direct"]
+SETS = "$question $solutions"
 CUT = StreamCut("The stream broke.")
 
 
@@ -43,6 +45,7 @@ def draft(number: int, text: str = "") -> Reply:
 def stage(**replies: Any) -> Stage:
     """Return a stage whose lane is used without its strategy."""
     settings = {name: replies.pop(name) for name in ("faults", "wrap", "seed", "arrival") if name in replies}
+    settings["settle"] = replies.pop("settle_lane", False)
     return Stage(DIRECT, replies=replies, **settings)
 
 
@@ -273,3 +276,70 @@ async def test_a_judge_that_cannot_tell_or_be_read_prefers_nobody():
     assert [judge.key for judge in heard.judges] == ["compare-1", "compare-2", "compare-3"]
     notes = [event.text for event in acting.events if isinstance(event, NoteTaken)]
     assert notes == ["3 of 4 verdicts could not be read; they count for nothing."]
+
+
+# --- asked once more --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("written", "verdict"),
+    [
+        pytest.param("7", 0.7, id="a number"),
+        pytest.param(" **7**, I think", 0.7, id="bold"),
+        pytest.param("7/10. Or so", 0.7, id="out of ten"),
+        pytest.param("10", 1.0, id="two digits"),
+        pytest.param("0-10", None, id="a range"),
+        pytest.param("-7", None, id="less than nothing"),
+        pytest.param("11", None, id="too much"),
+        pytest.param("N", None, id="the prompt's own letter"),
+        pytest.param("", None, id="silence"),
+    ],
+)
+async def test_a_verdict_that_cannot_be_read_is_asked_for_once_more(written: str, verdict: float | None):
+    played = stage(judge=["I am not sure."], settle=[written], settle_lane=True)
+    verdicts = await judge(played.lane, draft(1))
+
+    assert verdicts.scores.get("draft-1") == verdict
+    first, again = played.model.asked
+    assert (again.key, again.temperature, again.stop) == ("judge-1.settle-1", 0, ("\n",))
+    assert again.messages[0] == first.messages[0]
+    assert again.messages[1].content == "I am not sure.\n\nVerdict: "
+    started = [event for event in played.events if isinstance(event, CallStarted)]
+    assert (started[1].after, started[1].thread) == (("judge-1",), "")
+    assert [reply.key for reply in verdicts.judges] == ["judge-1.settle-1"]
+
+
+async def test_keys_do_not_depend_on_which_judge_is_faster():
+    for arrival in range(8):
+        script = {"judge-2.settle": ["3"], "judge-3.settle": ["9"]}
+        played = stage(judge=["Verdict: 5", "Well.", "Hm."], arrival=arrival, settle_lane=True, **script)
+        verdicts = await judge(played.lane, draft(1), draft(2), draft(3))
+
+        assert verdicts.scores == {"draft-1": 0.5, "draft-2": 0.3, "draft-3": 0.9}
+
+
+async def test_a_readable_verdict_is_not_asked_for_again_nor_any_where_the_lane_does_not_settle():
+    readable = stage(judge=["Verdict: 5"], settle_lane=True)
+    await judge(readable.lane, draft(1))
+    unsettled = stage(judge=["Well."])
+    await judge(unsettled.lane, draft(1))
+
+    assert [request.key for request in (*readable.model.asked, *unsettled.model.asked)] == ["judge-1", "judge-1"]
+
+
+async def test_a_list_of_verdicts_is_asked_for_whole():
+    played = stage(judge=["All are good."], settle=["7, 3, 5, 1"], settle_lane=True)
+    heard = await ask_about(
+        played.lane, SETS, question=QUESTION, sets=[[draft(1), draft(2), draft(3)]], most=10, is_each=True
+    )
+
+    assert heard[0][1] is not None
+    assert read_verdicts(heard[0][1], most=10) == [7, 3, 5]
+
+
+async def test_a_judge_that_cannot_go_on_is_unknown():
+    played = stage(judge=["Well."], settle=["7"], faults={"judge-1.settle-1": CUT}, settle_lane=True)
+    verdicts = await judge(played.lane, draft(1))
+
+    assert verdicts.scores == {}
+    assert [reply.key for reply in verdicts.judges] == ["judge-1"]

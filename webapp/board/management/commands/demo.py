@@ -137,7 +137,7 @@ def _recipes() -> list[RecipeSpec]:
     except ServerDown as error:
         raise CommandError(f"{error} `make run` starts the embedded one.") from error
     sampling = SAMPLING.model_dump()
-    return [RecipeSpec(slug, PARAMS.get(slug, {}), model, sampling) for slug in FIRST_PICKS]
+    return [RecipeSpec(slug, PARAMS.get(slug, {}), model, sampling, settle=True) for slug in FIRST_PICKS]
 
 
 def _ask_for_worker() -> None:
