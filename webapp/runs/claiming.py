@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from django.db import connection, transaction
 from django.db.models import Exists, F, OuterRef, Q
-from django.db.models.functions import Now
+from django.db.models.functions import Coalesce, Now
 
 from webapp.runs.launching import SUSPECT_DEATHS, ask_for_work, cancel_queued
 from webapp.runs.losses import find_losses
@@ -59,16 +59,18 @@ def claim_work(lane_id: int, *, alone: bool = False) -> Assignment | None:
         )
         if not claimed:
             return None
-        lane = Lane.objects.select_related("recipe", "problem").get(pk=lane_id)
-        Run.objects.filter(pk=lane.run_id, status=Status.QUEUED).update(status=Status.RUNNING)
-        Run.objects.filter(pk=lane.run_id, started_at=None).update(started_at=Now())
-    run = Run.objects.get(pk=lane.run_id)
+        lane = Lane.objects.select_related("recipe", "problem", "run").get(pk=lane_id)
+        if lane.run.status == Status.QUEUED:
+            Run.objects.filter(pk=lane.run_id, status=Status.QUEUED).update(
+                status=Status.RUNNING, started_at=Coalesce("started_at", Now())
+            )
+            lane.run.refresh_from_db()
     before = load_journal(lane_id)
-    return Assignment(_describe(lane, run, before), before.calls, run.clock_ms())
+    return Assignment(_describe(lane, before), before.calls, lane.run.clock_ms())
 
 
-def _describe(lane: Lane, run: Run, before: Journal) -> LaneWork:
-    recipe, problem = lane.recipe, lane.problem
+def _describe(lane: Lane, before: Journal) -> LaneWork:
+    run, recipe, problem = lane.run, lane.recipe, lane.problem
     return LaneWork(
         lane=lane.pk,
         fence=lane.fence,

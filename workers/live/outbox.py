@@ -10,6 +10,10 @@ from workers.core.events import Event, TextDelta, VotesCounted
 
 _AFTER_BEAT_SECONDS = 0.005
 """Streams are read at the beat; a little later all of them have been."""
+_TOGETHER_SECONDS = 0.004
+"""What happens so close together is stored by one commit, which takes longer: a last draft, its vote, the lane's end."""
+_BEGINNINGS = frozenset({"lane_started", "round_opened", "call_started"})
+"""Nobody waits for these. They come while the requests of a round are being sent, and storing them would delay those."""
 
 Save = Callable[[Sequence[Event], dict[str, str]], Awaitable[None]]
 Publish = Callable[[Sequence[Event], float], Awaitable[None]]
@@ -36,7 +40,7 @@ class Outbox:
         self._is_closing = False
 
     def emit(self, event: Event, prompt: str | None = None) -> None:
-        """Take one event. A call's first text and every fact but a start leave at once, the rest within 40 ms."""
+        """Take one event. A call's first text and every fact but a beginning leave soon, the rest within 45 ms."""
         if self._oldest is None:
             self._oldest = time.time()
         if isinstance(event, TextDelta):
@@ -67,7 +71,7 @@ class Outbox:
             self._begun.discard((event.lane, str(call)))
         if prompt is not None and event.kind == "call_started":
             self._prompts[event.prompt] = prompt
-        else:
+        if event.kind not in _BEGINNINGS:
             self._hurry.set()
 
     async def run(self) -> None:
@@ -77,6 +81,7 @@ class Outbox:
             if not self._is_closing:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._hurry.wait(), _wait_seconds(asyncio.get_running_loop().time()))
+                    await asyncio.sleep(_TOGETHER_SECONDS)
             await self.flush()
 
     async def flush(self) -> None:
