@@ -8,6 +8,7 @@ from django.core.asgi import get_asgi_application
 from django.urls import re_path
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webapp.settings")
+os.environ.setdefault("RETORT_DATABASE_POOL", "16")
 _http = get_asgi_application()  # sets Django up; what follows imports models
 
 from django.conf import settings  # noqa: E402

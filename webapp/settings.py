@@ -46,10 +46,10 @@ def _list(name: str) -> list[str]:
     return [part.strip() for part in _text(name).split(",") if part.strip()]
 
 
-def _number(name: str, *, default: int, most: int) -> int:
+def _number(name: str, *, default: int, most: int, least: int = 1) -> int:
     given = _text(name, default=str(default))
-    if not given.isdecimal() or not 1 <= int(given) <= most:
-        sys.exit(f"{name} must be a number from 1 to {most}, not '{given}'.")
+    if not given.isdecimal() or not least <= int(given) <= most:
+        sys.exit(f"{name} must be a number from {least} to {most}, not '{given}'.")
     return int(given)
 
 
@@ -154,9 +154,20 @@ WHITENOISE_ALLOW_ALL_ORIGINS = False
 # Engines
 
 DATABASE_URL = _text("DATABASE_URL", default="postgres://127.0.0.1/retort")
-_DATABASE = dj_database_url.parse(DATABASE_URL, conn_health_checks=True)
-if _DATABASE["ENGINE"] == "django.db.backends.postgresql":  # a network that swallows packets must not hold a page
+_DATABASE = dj_database_url.parse(DATABASE_URL)
+_POOL = {"min_size": 0, "timeout": 5, "reconnect_timeout": 2, "max_idle": 60}
+"""In seconds. A page that finds no connection free for so long says so, and asks to come back."""
+RETORT_DATABASE_POOL = _number("RETORT_DATABASE_POOL", default=0, least=0, most=1000)
+"""Connections that the threads of this process share, which saves each page opening one; 0: each has its own.
+
+Web processes have 16 (webapp/asgi.py). Workers have none: their threads are few and keep what they open.
+"""
+if _DATABASE["ENGINE"] == "django.db.backends.postgresql":
+    _DATABASE["ENGINE"] = "webapp.lib.postgres"
+    # a network that swallows packets must not hold a page
     _DATABASE["OPTIONS"] = {"connect_timeout": 5, **_DATABASE.get("OPTIONS", {})}
+    if RETORT_DATABASE_POOL:
+        _DATABASE["OPTIONS"]["pool"] = {**_POOL, "max_size": RETORT_DATABASE_POOL}
 DATABASES = {"default": _DATABASE}
 REDIS_URL = _text("REDIS_URL", default="redis://127.0.0.1:6379/0")
 CHANNEL_LAYERS = {

@@ -11,9 +11,9 @@ from workers.core.events import Event, TextDelta, VotesCounted
 _AFTER_BEAT_SECONDS = 0.005
 """Streams are read at the beat; a little later all of them have been."""
 _TOGETHER_SECONDS = 0.004
-"""What happens so close together is stored by one commit, which takes longer: a last draft, its vote, the lane's end."""
+"""What happens so close together is stored by one commit: a last draft, its vote, the lane's end."""
 _BEGINNINGS = frozenset({"lane_started", "round_opened", "call_started"})
-"""Nobody waits for these. They come while the requests of a round are being sent, and storing them would delay those."""
+"""They come while the requests of a round are being sent, and storing them would delay those."""
 
 Save = Callable[[Sequence[Event], dict[str, str]], Awaitable[None]]
 Publish = Callable[[Sequence[Event], float], Awaitable[None]]
