@@ -41,6 +41,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--api-key", default="", help="refuse requests without this key")
     parser.add_argument("--context", type=int, default=32_768, help="longest prompt and answer together, in tokens")
     parser.add_argument("--dialect", choices=["vllm", "llama.cpp", "none"], default="vllm", help="of /tokenize")
+    parser.add_argument("--drop-thoughts", action="store_true", help="from begun answers, as some templates do")
     parser.add_argument("--probability", type=float, default=0.6, help="of a right answer where no rule matches")
     parser.add_argument("--tokens-per-second", type=float, default=0, help="of each stream; 0: as fast as can be")
     parser.add_argument("--first-token-seconds", type=float, default=0)

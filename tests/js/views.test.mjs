@@ -144,3 +144,10 @@ test("verdicts that say only yes or no are counted", () => {
 test("figures have two or three digits", () => {
   assert.deepEqual([0, 0.8214, 12.34, 1234.5, -0.5, 7, 0.0123, 2_500_000].map(figure), ["0", "0.82", "12.3", "1,235", "-0.50", "7", "0.012", "2.5M"]);
 });
+
+test("a draft that ends in its thought says so", () => {
+  const cut = { role: "draft", state: "done", answer: null, finishReason: "length", text: "", thinking: "" };
+  const words = [{ thinking: "Hm" }, { text: " <think>Hm" }, { text: "<think>Hm</think>It" }, { text: "It", thinking: "Hm" }, { text: "It" }].map((says) => lookOf({ ...cut, ...says }).word);
+
+  assert.deepEqual(words, ["Cut off thinking", "Cut off thinking", "Cut off", "Cut off", "Cut off"]);
+});

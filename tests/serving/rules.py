@@ -56,8 +56,9 @@ class Rule(BaseModel):
     probability: float = 1.0
     """… chosen by the request's seed."""
     thinking: str = ""
-    thinking_field: Literal["reasoning", "reasoning_content", "content"] = "reasoning"
-    """Where the thinking goes; in `content` it stands between think tags, as without a reasoning parser."""
+    thinking_field: Literal["reasoning", "reasoning_content", "content", "opened"] = "reasoning"
+    """Where the thinking goes; in `content` it stands between think tags, as without a reasoning parser; where it was
+    `opened` by the template, only the tag at its end is seen."""
     first_token_seconds: float = 0
     tokens_per_second: float = 0
     """Of each text; 0: as fast as can be."""

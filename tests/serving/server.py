@@ -53,9 +53,7 @@ class Server:
     # --- the model ----------------------------------------------------------------------------------------
 
     async def write(self, exchange: Exchange, *, is_chat: bool) -> None:
-        body = json.loads(exchange.body)  # not orjson: half characters come through
-        if self.settings.dialect != "vllm":
-            texts.forget_wishes(body, begins_anew=self.settings.dialect == "none")
+        body = self.read(exchange)
         entry = Entry(len(self.log) + 1, body, texts.read_wish(body, is_chat=is_chat), exchange)
         entry.open_before = len(self.open)
         entry.cached_tokens = entry.prompt_tokens if entry.wish.prompt in self.seen else 0
@@ -90,6 +88,15 @@ class Server:
             exchange.answer_json(embedding.answer(body))
         entry.end("complete")
         self.note(entry)
+
+    def read(self, exchange: Exchange) -> dict[str, Any]:
+        """Return a request as the server and the model's template understand it."""
+        body: dict[str, Any] = json.loads(exchange.body)  # not orjson: half characters come through
+        if self.settings.dialect != "vllm":
+            texts.forget_wishes(body, begins_anew=self.settings.dialect == "none")
+        if self.settings.drop_thoughts:
+            texts.drop_thoughts(body)
+        return body
 
     async def follow(self, exchange: Exchange, entry: Entry, *, is_chat: bool) -> None:
         """Answer as the first rule says that matches."""

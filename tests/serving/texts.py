@@ -77,6 +77,13 @@ def forget_wishes(body: dict[str, Any], *, begins_anew: bool) -> None:
         messages.append({"role": "template", "content": "end of turn, assistant:"})
 
 
+def drop_thoughts(body: dict[str, Any]) -> None:
+    """Take out of begun answers all up to the end of a thought, as the template of DeepSeek-R1 does."""
+    for message in body.get("messages", ()):
+        if message["role"] == "assistant":
+            message["content"] = message["content"].rpartition("</think>")[2]
+
+
 def find_nonsense(body: dict[str, Any]) -> str:
     """Return vLLM's words about a wish for thinking that makes no sense, or nothing."""
     if body.get("reasoning_effort") not in (None, "none", "low", "medium", "high"):
@@ -105,8 +112,9 @@ def _choose(rule: Rule, chance: random.Random) -> str:
 def _write(rule: Rule, text: str, wish: Wish, *, is_chat: bool) -> Text:
     text = text.removeprefix(wish.begun)
     thinking = rule.thinking if is_chat else ""
-    if thinking and rule.thinking_field == "content":
-        thinking, text = "", f"<think>{thinking}</think>\n\n{text}"
+    if thinking and rule.thinking_field in ("content", "opened"):
+        tag = "<think>" if rule.thinking_field == "content" else ""
+        thinking, text = "", f"{tag}{thinking}</think>\n\n{text}"
     thoughts, words = split_words(thinking), split_words(text)
     fields = (rule.thinking_field,) * len(thoughts) + ("content",) * len(words)
     limit = wish.most_tokens or len(fields)

@@ -4,7 +4,9 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
 
 import pytest
 
@@ -33,9 +35,10 @@ def make_lane(
     budget_tokens: int | None = None,
     budget_seconds: int | None = None,
     grader: str = "number",
+    sampling: Mapping[str, Any] = MappingProxyType({}),
 ) -> LaneRun:
     work = LaneWork(
-        lane=1, fence=1, is_resumed=False, strategy=strategy, params={}, model_name="scripted", sampling={},
+        lane=1, fence=1, is_resumed=False, strategy=strategy, params={}, model_name="scripted", sampling=sampling,
         question="What is 6 times 7?", reference="42", grader=grader, grader_input={}, seed=1,
         budget_tokens=budget_tokens, budget_seconds=budget_seconds,
     )  # fmt: skip

@@ -34,7 +34,7 @@ class StrategyOut(Schema):
     family: str
     summary: str
     source: str
-    needs: list[str]
+    needs: list[str] = Field(description="Of the model server, with default parameters; others may need other things.")
     models: dict[str, str] = Field(description="Parts that may have a model of their own, and what they do.")
     params: dict[str, Any]
     cost: CostOut

@@ -167,7 +167,8 @@ class Card:
 
     def judge_needs(self, known: Mapping[str, Capabilities | None]) -> None:
         """Say what of its needs is not met, and of what nobody knows, by the model."""
-        needs = self.strategy.needs
+        settings = self.params.settings if self.is_picked and self.params.is_valid() else None
+        needs = self.strategy.find_needs(settings) if settings else self.strategy.needs
         found = [one or Capabilities(model=name) for name, one in known.items()]
         self.lacks = [lack for one in found for lack in one.explain_lacks(needs)]
         unknown = set[Feature]().union(*(one.find_unknown(needs) for one in found))

@@ -70,8 +70,6 @@ def check_recipe(spec: RecipeSpec) -> Recipe:
         raise BadRecipe({"model": ["Name the model that the strategy is to use."]})
     model = spec.model.strip()
     models = own_models(spec.models, model)
-    if lacks := find_lacks(strategy.needs, *dict.fromkeys((model, *models.values()))):
-        raise BadRecipe({"strategy": lacks})
     errors: dict[str, list[str]] = {}
     for part in models.keys() - strategy.models.keys():
         errors[f"models.{part}"] = [f"{strategy.title} has no part '{part}'; it has {_list(strategy.models)}."]
@@ -80,6 +78,8 @@ def check_recipe(spec: RecipeSpec) -> Recipe:
     params = params and _find_corpora(params, errors)
     if errors or params is None or sampling is None:
         raise BadRecipe(errors)
+    if lacks := find_lacks(strategy.find_needs(params), *dict.fromkeys((model, *models.values()))):
+        raise BadRecipe({"strategy": lacks})
     parts: dict[str, Any] = {
         "strategy": strategy.slug,
         "params": params.model_dump(mode="json"),

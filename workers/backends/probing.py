@@ -1,4 +1,4 @@
-"""Find out what a model server can do, by asking it: about twenty tiny requests, most of them for one token.
+"""Find out what a model server can do, by asking it: some twenty tiny requests, most of them for one token.
 
 What a server refuses or ignores is not there. What it could not say, because it was busy or broke, stays unknown.
 """
@@ -189,6 +189,22 @@ async def _continuing(asker: Asker) -> Finding:
     return Finding(is_there=True, detail="Its answer repeats the given text." if repeats else "")
 
 
+async def _keeping_thoughts(asker: Asker) -> Finding:
+    """Compare sizes of prompts: some templates drop from an answer all up to the end of its thought."""
+    plain, thought = await asyncio.gather(
+        *(
+            asker.chat(begun=begun, continue_final_message=True, add_generation_prompt=False)
+            for begun in ("So", f"<think>\n{BEGUN}\n</think>\n\nSo")
+        )
+    )
+    sizes = [_usage(answer, "prompt_tokens") for answer in (plain, thought)]
+    if not all(sizes):
+        raise Unreachable("It does not count its prompts, so nothing can be said.")
+    if sizes[1] < sizes[0] + len(BEGUN.split()):
+        raise Missing("The model's template drops it.")
+    return Finding(is_there=True)
+
+
 async def _token_ids(asker: Asker) -> Finding:
     if not _choice(await asker.chat(return_token_ids=True)).get("token_ids"):
         raise Missing(IGNORED)
@@ -246,6 +262,7 @@ LOOKS: dict[Feature, Callable[[Asker], Awaitable[Finding]]] = {
     "logprobs": _logprobs,
     "prompt_logprobs": _prompt_logprobs,
     "continuing": _continuing,
+    "keeping_thoughts": _keeping_thoughts,
     "token_ids": _token_ids,
     "thinking": _thinking,
     "reasoning_effort": _reasoning_effort,

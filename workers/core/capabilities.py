@@ -7,7 +7,7 @@ from workers.core.values import Value
 
 Feature = Literal[
     "streaming", "usage_while_writing", "choices", "completions", "logprobs", "prompt_logprobs", "continuing",
-    "token_ids", "thinking", "reasoning_effort", "thinking_budget", "tokenize", "embeddings",
+    "keeping_thoughts", "token_ids", "thinking", "reasoning_effort", "thinking_budget", "tokenize", "embeddings",
 ]  # fmt: skip
 FEATURES: dict[Feature, str] = {
     "streaming": "streamed chats",
@@ -17,6 +17,7 @@ FEATURES: dict[Feature, str] = {
     "logprobs": "log-probabilities of what it writes",
     "prompt_logprobs": "log-probabilities of a given text",
     "continuing": "going on from a partly written answer",
+    "keeping_thoughts": "keeping the thought of a begun answer",
     "token_ids": "the ids of tokens",
     "thinking": "thinking before the answer",
     "reasoning_effort": "a wished effort of thinking",

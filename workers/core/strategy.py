@@ -44,6 +44,7 @@ class Example(NamedTuple):
 
 
 Solve = Callable[[Problem, LiveLane, Any], Awaitable[Answer]]
+Needs = Callable[[Any], frozenset[Feature]]
 Sizes = Callable[[int], Mapping[str, Any]]
 """Size 1, 2, 3 … to the parameters that make a lane so large; it ends at the first that the params refuse."""
 
@@ -72,14 +73,19 @@ class Strategy(NamedTuple):
     """The module's docstring: idea, procedure, cost, differences from the paper, source."""
     prompts: Mapping[str, str]
     """Name to template: the module's upper-case strings."""
-    needs: frozenset[Feature] = frozenset()
-    """What the backend must offer beyond chat, e.g. `logprobs`."""
+    find_needs: Needs
+    """Parameters to what the backend must offer for them beyond chat, e.g. `logprobs`."""
     models: Mapping[str, str] = {}
     """The parts that may have a model of their own, each with what it does in a few words."""
     wider: Sizes | None = None
     """How the lane grows by calls beside each other, to be fitted to a budget."""
     deeper: Sizes | None = None
     """How the lane grows by calls one after the other."""
+
+    @property
+    def needs(self) -> frozenset[Feature]:
+        """Return what the backend must offer for the default parameters."""
+        return self.find_needs(self.params())
 
     @property
     def summary(self) -> str:
@@ -96,13 +102,14 @@ def strategy(  # noqa: PLR0913  # one for each field of the record
     params: type[StrategyParams],
     example: Example,
     describe: Callable[[Any], str],
-    needs: frozenset[Feature] = frozenset(),
+    needs: frozenset[Feature] | Needs = frozenset(),
     models: Mapping[str, str] = MappingProxyType({}),
     wider: Sizes | None = None,
     deeper: Sizes | None = None,
 ) -> Callable[[Solve], Strategy]:
     """Turn a coroutine `(problem, lane, params) -> Answer` into a `Strategy`.
 
+    `needs` is a function of the parameters where some need what others do not.
     Registers nothing: `catalog()` finds the records by walking the package.
     """
 
@@ -120,7 +127,7 @@ def strategy(  # noqa: PLR0913  # one for each field of the record
             solve=solve,
             documentation=names["__doc__"] or "",
             prompts={name: text for name, text in names.items() if name.isupper() and isinstance(text, str)},
-            needs=needs,
+            find_needs=needs if callable(needs) else lambda params: needs,
             models=models,
             wider=wider,
             deeper=deeper,

@@ -136,6 +136,14 @@ class Reply(NamedTuple):
         return drop_thinking(self.text).strip()
 
     @property
+    def continued(self) -> str:
+        """Return what goes on from a begun answer, on whichever channel it came.
+
+        A server with a reasoning parser that is shown no end of a thought takes all of it for thinking.
+        """
+        return self.text or self.thinking
+
+    @property
     def has_thought(self) -> bool:
         """Say whether the model thought before it answered."""
         return bool(self.thinking) or self.solution != self.text.strip()

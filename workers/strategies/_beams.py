@@ -7,6 +7,7 @@ from collections.abc import Coroutine, Sequence
 from statistics import fmean
 from typing import Any, NamedTuple
 
+from workers.core.answers import drop_thinking
 from workers.core.errors import ModelError
 from workers.core.lane import LiveLane
 from workers.core.prompts import fill
@@ -152,13 +153,13 @@ async def _take(  # noqa: PLR0913  # a step, and what it goes on from
     lane: LiveLane, search: Search, node: Node, call: Coroutine[Any, Any, Reply], *, heading: str, name: str
 ) -> Node:
     reply = await call
-    if not heading and not reply.text.strip() and not reply.is_truncated:
-        heading = FIRST  # it began with the blank line that ends a step
+    if not heading and not reply.solution:
+        heading = FIRST  # it began with the blank line that ends a step, or with a thought
         reply = await lane.ask(
             fill(STEPWISE, question=search.question), role="step", begun=FIRST, branch=f"again-{name}",
             stop=() if search.ends(node) else STOPS, after=reply,
         )  # fmt: skip
-    text = reply.solution
+    text = drop_thinking(reply.continued).strip() if heading else reply.solution
     is_complete = search.ends(node) or reply.is_truncated or has_box(text)
     return grow(node, f"{heading} {text}".strip() if text else "", reply, name=name, is_complete=is_complete)
 

@@ -87,8 +87,7 @@ async def conclude(  # noqa: PLR0913  # keywords
     begun = f"<think>\n{text}" + ("" if text.endswith("\n") else "\n") + "</think>\n\n"
     begun += "Final Answer: \\boxed{" if is_committed else ""
     reply = await lane.ask(prompt, role="draft", begun=begun, max_tokens=most_tokens, after=thought.calls)
-    # a server with a reasoning parser, to which the thought's end is not shown, takes the answer for thinking
-    said = drop_thinking(begun + (reply.text or reply.thinking)).strip()
+    said = drop_thinking(begun + reply.continued).strip()
     is_in_thought = extract_answer(said) is None and extract_answer(thought.text) is not None
     text = thought.text if is_in_thought else said
     return Answer(text=text, answer=extract_answer(text), note=str(thought))

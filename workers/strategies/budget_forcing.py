@@ -21,8 +21,8 @@ than the recipe allows for a call. Depth: as many calls.
 Differs from the paper: no model is trained: the prompt asks for the thinking, between tags that models know, and its
 first words are given, or a small model ends it at once. It is cut at the tag's text, not at its token. The box behind
 `Final Answer:` is ours. The drawing is the recipe's, not always greedy, but for rejection at temperature 1. Rejection
-has a limit, and a thought's end counts as a part of it. Where a server's template drops thinking from a begun answer,
-the model answers without it.
+has a limit, and a thought's end counts as a part of it. A model whose template drops the thought from a begun answer
+cannot be used.
 Reported: a 32B model trained on 1,000 thoughts, without and with forcing: AIME 2024 50.0% and 56.7%, MATH-500 92.6%
 and 93.0%, GPQA 56.6% and 59.6%.
 Source: Muennighoff et al. 2025, arXiv:2501.19393.
@@ -89,7 +89,7 @@ def describe(params: Params) -> str:
     params=Params,
     example=EXAMPLE,
     describe=describe,
-    needs=frozenset({"continuing"}),
+    needs=frozenset({"continuing", "keeping_thoughts"}),
     deeper=lambda size: {"most_tokens": 512 * size},
 )
 async def budget_forcing(problem: Problem, lane: LiveLane, params: Params) -> Answer:

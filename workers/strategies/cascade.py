@@ -124,6 +124,7 @@ def describe(params: Params) -> str:
     params=Params,
     example=EXAMPLE,
     describe=describe,
+    needs=lambda params: frozenset({"logprobs"} if params.confidence in READ else ()),
     wider=grow("samples"),
     models={
         "small": "Answers first, and says how sure it is.",

@@ -26,7 +26,8 @@ most 2 * steps * (n - p) for searches. Depth: 4 calls for best of N, at most 2 +
 length of a chain for chains, 1 more where there are more chains than drafts in the pilot.
 Differs from the paper: the tables were read off the papers' findings and are not fitted anew; difficulty is found from
 the pilot, not from 2,048 drafts, and the pilot is paid from the budget. A model is asked to judge instead of a trained
-reward model, and the revising model was not trained to revise. Lookahead is left to Beam Search.
+reward model, and the revising model was not trained to revise. Lookahead is left to Beam Search. In searches a
+reasoning model goes on without thinking, as in Beam Search.
 Reported: PaLM 2-S*, MATH: as good as best-of-N with a fourth of the drafts, 16 for 64 by search, 64 for 256 by
 revision.
 Source: Snell et al. 2024, arXiv:2408.03314; Liu et al. 2025, arXiv:2502.06703, for the tables by size.

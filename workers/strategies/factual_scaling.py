@@ -131,7 +131,7 @@ def describe(params: Params) -> str:
     params=Params,
     example=EXAMPLE,
     describe=describe,
-    needs=frozenset({"continuing"}),
+    needs=lambda params: frozenset({"continuing", "keeping_thoughts"} if params.form == "sequential" else ()),
     wider=lambda size: {"form": "parallel", "samples": size + 1},
     deeper=lambda size: {"most_tokens": 512 * size},
 )

@@ -147,8 +147,9 @@ async def _write_steps(  # noqa: PLR0913  # the state of the search
 
 async def _grow(parent: Node, marker: str, call: Coroutine[Any, Any, Reply], *, name: str) -> Node | None:
     reply = await call
-    step = f"{marker} {reply.text.strip()}"
-    return grow(parent, step, reply, name=name, is_complete=has_box(step)) if reply.text.strip() else None
+    text = reply.continued.strip()
+    step = f"{marker} {text}"
+    return grow(parent, step, reply, name=name, is_complete=has_box(step)) if text else None
 
 
 def count_steps(parent: Node, entropies: Sequence[float], params: Params) -> int:
@@ -212,7 +213,7 @@ async def _finish(
 
 async def _close(node: Node, closing: str, call: Coroutine[Any, Any, Reply], *, name: str) -> Node:
     reply = await call
-    return grow(node, f"{closing}{reply.text}", reply, name=name, is_complete=True)
+    return grow(node, f"{closing}{reply.continued}", reply, name=name, is_complete=True)
 
 
 async def _vote(lane: LiveLane, finished: Sequence[Node], params: Params) -> Answer:

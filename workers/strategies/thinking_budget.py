@@ -19,7 +19,7 @@ Cost: 2 calls; 1 by server, if it keeps to the limit, and 1 without thinking; mo
 the recipe allows for a call. Depth: as many calls.
 Differs from the paper: there, models are trained to think; here, one that was not is asked to, with little to gain.
 What is wished is not always done: an effort works where the model's template knows it, and a strict server refuses a
-wish that it does not know. Some templates drop the thinking from a begun answer; then the model answers without it.
+wish that it does not know. A model whose template drops the thought from a begun answer cannot be used.
 Source: DeepSeek-AI 2025, arXiv:2501.12948.
 """
 
@@ -84,7 +84,7 @@ def describe(params: Params) -> str:
     params=Params,
     example=EXAMPLE,
     describe=describe,
-    needs=frozenset({"continuing"}),
+    needs=frozenset({"continuing", "keeping_thoughts"}),
     deeper=lambda size: {"thinking_tokens": 128 * size},
 )
 async def thinking_budget(problem: Problem, lane: LiveLane, params: Params) -> Answer:

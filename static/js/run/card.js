@@ -21,10 +21,13 @@ export function lookOf(call) {
   if (call.state === "failed") return { state: "failed", word: "Failed" };
   if (call.state === "cancelled") return { state: "pruned", word: "Stopped" };
   if (call.finishReason === "pruned") return { state: "pruned", word: "Pruned" };
-  if (isSolution && call.answer === null) return { state: "unreadable", word: call.finishReason === "length" ? "Cut off" : "No answer" };
+  if (isSolution && call.answer === null) return { state: "unreadable", word: call.finishReason !== "length" ? "No answer" : isInThought(call) ? "Cut off thinking" : "Cut off" };
   if (call.ruling && RULED.has(call.ruling)) return { state: call.ruling, word: call.answer ?? "" };
   return { state: "done", word: isSolution ? (call.answer ?? "") : "" };
 }
+
+/** Say whether all that a call wrote is a thought, as far as it shows. @param {Pick<Call, "text" | "thinking">} call */
+const isInThought = ({ text, thinking }) => (text.trim() ? /^\s*<think>/.test(text) && !text.includes("</think>") : thinking !== "");
 
 /** @param {import("../types/events.d.ts").Odds} odds */
 export const logprobOf = ({ sum_logprob: sum, tokens }) => (tokens ? (sum / tokens).toFixed(2) : "0");

@@ -14,7 +14,7 @@ from webapp.runs.capabilities import forget, is_current, recall, remember
 from webapp.runs.launching import BadRecipe, RecipeSpec, check_recipe
 from webapp.runs.models import Run
 from webapp.runs.recording import redis_now
-from workers.core.capabilities import Capabilities
+from workers.core.capabilities import FEATURES, Capabilities, Finding
 from workers.tasks import probe_model
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -25,7 +25,9 @@ LACK = "The model server does not offer embeddings for ‘scripted’. It refuse
 @pytest.fixture
 def needy(new_strategy, served, monkeypatch):  # noqa: F811
     """A strategy that needs embeddings, which the model server of the tests does not offer."""
-    strategy = workers.strategies.catalog()[new_strategy]._replace(needs=frozenset({"embeddings", "logprobs"}))
+    strategy = workers.strategies.catalog()[new_strategy]._replace(
+        find_needs=lambda params: frozenset({"embeddings", "logprobs"})
+    )
     monkeypatch.setitem(workers.strategies.catalog(), new_strategy, strategy)
     models_on_server._memory.clear()
     redis_now().flushdb()
@@ -74,6 +76,27 @@ def test_what_the_server_lacks_is_refused_with_the_reason(client, needy):
         "Embeddings. The model server does not offer it. It refuses (HTTP 404): “Not Found”.",
         "Log-probabilities of what it writes. 20 alternatives for each token.",
     ]
+
+
+def test_settings_that_need_what_the_server_lacks_are_refused_and_others_are_not(client, served):
+    redis_now().flushdb()
+    lack = Finding(is_there=False, detail="It ignores the wish.")
+    remember("scripted", "it", Capabilities(model="scripted", findings={"logprobs": lack}))
+    said = f"{FEATURES['logprobs']} for ‘scripted’. It ignores the wish."
+
+    texts = picked("cascade")
+    number = texts["pick"]
+    texts[f"lane-{number}-params-confidence"] = "mean"
+    refused = post(client, texts)
+    with pytest.raises(BadRecipe, match="It ignores the wish"):
+        check_recipe(RecipeSpec("cascade", {"confidence": "lowest"}, "scripted", {}))
+
+    assert refused.status_code == 422
+    assert said in html.unescape(refused.content.decode())
+    assert not Run.objects.exists()
+    texts[f"lane-{number}-params-confidence"] = "yes_no"
+    assert post(client, texts).status_code == 302
+    assert check_recipe(RecipeSpec("cascade", {}, "scripted", {})).strategy == "cascade"
 
 
 def test_a_card_says_what_is_missing_before_it_is_picked(client, needy):

@@ -45,7 +45,7 @@ async def test_wishes_that_are_ignored_are_not_there() -> None:
     with run_model_server("--dialect", "none") as server:
         found = await look(server)
 
-    assert there(found) == {"streaming", "choices", "completions", "logprobs"}
+    assert there(found) == {"streaming", "choices", "completions", "logprobs", "keeping_thoughts"}
     assert found.find("prompt_logprobs") == found.find("token_ids") == found.find("reasoning_effort") == IGNORES
     assert found.find("continuing").detail == "It begins a new answer after the given text."
     assert found.find("usage_while_writing").detail.startswith("It counts at the end, or never")
@@ -64,6 +64,14 @@ async def test_thinking_is_found_where_it_is(model_server: ModelServer, field: s
     model_server.script(Rule(thinking="Let me see", thinking_field=field, replies=("8",)))
 
     assert (await look(model_server)).find("thinking") == Finding(is_there=True, detail=detail)
+
+
+async def test_a_template_that_drops_thoughts_is_found_out() -> None:
+    with run_model_server("--drop-thoughts") as server:
+        found = await look(server)
+
+    assert found.find("continuing") == YES
+    assert found.find("keeping_thoughts") == Finding(is_there=False, detail="The model's template drops it.")
 
 
 async def test_a_server_that_breaks_leaves_unknown_what_it_did_not_say(model_server: ModelServer) -> None:
@@ -117,7 +125,9 @@ async def test_the_embedded_llama_cpp_is_known_for_what_it_is(tmp_path: Path) ->
             found = await probe(server, embedded.NAME)
 
     assert found.context_tokens == embedded.CONTEXT_TOKENS_PER_SLOT
-    assert there(found) == {"streaming", "choices", "completions", "logprobs", "continuing", "tokenize"}
+    assert there(found) == {
+        "streaming", "choices", "completions", "logprobs", "continuing", "keeping_thoughts", "tokenize"
+    }  # fmt: skip
     assert found.find("choices").detail == "Its usage counts one of the texts only."
     assert found.find("continuing").detail == "Its answer repeats the given text."
     assert found.find("logprobs").amount == 20

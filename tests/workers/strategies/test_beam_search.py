@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.workers.strategies.playing import Endless, Played, ReadingJudge, Stage, play, settle
+from tests.workers.strategies.playing import Endless, Played, ReadingJudge, Stage, ThinkingModel, play, settle
 from workers.core.errors import StreamCut
 from workers.core.estimate import estimate_cost
 from workers.core.events import CallStarted, CandidateScored, NodePlaced
@@ -184,6 +184,23 @@ async def test_a_first_step_that_begins_with_a_blank_line_is_asked_for_again():
     [again] = [event for event in played.all_of(CallStarted) if event.call == "again-1-2.step-1"]
     assert again.after == ("step-2",)
     assert {node.title for node in placed(played, 1, "open")} == {"idea 1.", "Step 1: idea two.", "idea 3."}
+
+
+@pytest.mark.parametrize("settings", [{}, {"wrap": ThinkingModel}], ids=["in the text", "on its own channel"])
+@pytest.mark.parametrize("is_cut", [False, True])
+async def test_a_first_step_that_ends_in_a_thought_is_asked_for_again(settings: dict[str, Any], is_cut: bool):
+    thought = "one two three four five six" if is_cut else "Let me see.\n\nThree and four."
+    replies = {
+        "step": [f"<think>{thought} \\boxed{{1}}", "so \\boxed{7}.\n\nThat is all."],
+        "again-1-1.step": ["add.\n\nIgnored."],
+        "judge": ["</think>Verdict: 5"] * 3,
+    }
+
+    played = await play(BEAM, {"kept": 1, "width": 1, "steps": 2}, replies=replies, max_tokens=5, **settings)
+
+    assert [begun(played, key) for key in played.graph if "step" in key] == ["", "Step 1:", "Step 1: add.\n\nStep 2:"]
+    assert played.answer is not None
+    assert played.answer.answer == "7"
 
 
 async def test_a_step_that_is_cut_off_completes_its_beam_and_the_judge_is_told():

@@ -14,9 +14,11 @@ import pytest
 from tests.workers.strategies.playing import AnyReplies, Stage, play, play_example, settle
 from workers.backends.replay import ReplayModel
 from workers.core import events
+from workers.core.capabilities import Feature
 from workers.core.errors import BudgetSpent, ModelError, StreamCut
 from workers.core.estimate import Estimate, estimate_cost
 from workers.core.events import CallCancelled, CallFailed, CallFinished, CallStarted
+from workers.core.model import Request
 from workers.core.strategy import Strategy, StrategyParams
 from workers.core.values import Problem, Sampling
 from workers.strategies import catalog
@@ -156,8 +158,34 @@ def _smallest(params: type[StrategyParams]) -> list[dict[str, Any]]:
             least[name] = [field["items"]["minimum"]] * field["minItems"]
         elif "minimum" in field:
             least[name] = field["minimum"]
-    choices = [{name: choice} for name, field in fields.items() for choice in field.get("enum", ())]
-    return [{**least, **choice} for choice in choices or [{}]]
+    return [{**least, **choice} for choice in _choices(params)]
+
+
+def _choices(params: type[StrategyParams]) -> list[dict[str, Any]]:
+    """Return each of every choice; nothing but the defaults where there is none."""
+    fields = params.model_json_schema().get("properties", {})
+    return [{name: choice} for name, field in fields.items() for choice in field.get("enum", ())] or [{}]
+
+
+@every_strategy
+async def test_what_is_asked_of_the_server_stands_in_the_needs(strategy: Strategy):
+    for params in _choices(strategy.params):
+        played = await play(strategy, params)
+
+        asked = set[Feature]().union(*map(_features, played.model.asked))
+        assert asked <= strategy.find_needs(strategy.params(**params)), params
+
+
+def _features(request: Request) -> set[Feature]:
+    """Return what a server must offer to answer a request."""
+    found: set[Feature] = set()
+    if request.scored:
+        found.add("prompt_logprobs")
+    elif request.top_logprobs is not None:
+        found.add("logprobs")
+    if request.continues:
+        found |= {"continuing", "keeping_thoughts"} if "</think>" in request.messages[-1].content else {"continuing"}
+    return found
 
 
 @every_strategy
