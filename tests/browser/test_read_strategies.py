@@ -46,6 +46,18 @@ def test_every_worked_example_plays(slug, live_site, new_viewer):
     expect(page.locator("#example-stage [data-call]").first).to_be_visible()
 
 
+@pytest.mark.parametrize(("slug", "said"), [("confidence_voting", "1 pruned, ≤ 504 saved"), ("deep_prune", "3 pruned")])
+def test_a_played_example_shows_what_is_pruned_and_the_tokens_saved(slug, said, live_site, new_viewer):
+    page = new_viewer().page
+    page.emulate_media(reduced_motion="reduce")
+    page.goto(f"{live_site.address}strategies/{slug}/")
+
+    page.get_by_role("button", name="Play").click()
+
+    expect(page.locator("#example-stage [data-call][data-state=pruned]").first).to_be_visible()
+    expect(page.locator("#example-stage .round__head").filter(has_text=said)).to_be_visible()
+
+
 @pytest.mark.parametrize("is_dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", [1440, 390])
 @pytest.mark.parametrize("slug", ["tree_of_thoughts", "confidence_voting", "adaptive_parallel_reasoning", ""])

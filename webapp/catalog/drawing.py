@@ -228,10 +228,14 @@ def _bands(
 def count_roles(roles: Iterable[str]) -> str:
     """Return calls by role in words.
 
-    >>> count_roles(["draft", "draft", "distill"])
-    '2 drafts, 1 distill'
+    >>> count_roles(["draft", "draft", "distill", "prefix", "prefix"])
+    '2 drafts, 1 distill, 2 prefixes'
     """
-    return ", ".join(f"{count} {role}{'s' if count > 1 else ''}" for role, count in Counter(roles).items())
+    return ", ".join(f"{count} {_plural(role) if count > 1 else role}" for role, count in Counter(roles).items())
+
+
+def _plural(role: str) -> str:
+    return f"{role}{'es' if role.endswith('x') else 's'}"
 
 
 def count_widest(played: Played) -> int:

@@ -25,6 +25,7 @@ from workers.core.events import (
     NodePlaced,
     RoundOpened,
     StatisticTaken,
+    TextDelta,
     WorkspaceWritten,
 )
 from workers.core.playing import Played, play_example, play_silently
@@ -141,7 +142,7 @@ def _play(strategy: Strategy, played: Played) -> dict[str, Any]:
     answer, end = played.answer or Answer(text="", answer=None), len(played.events)
     told = (
         LaneStarted(lane=1, at=0),
-        *played.events,
+        *(event for event in played.events if not isinstance(event, TextDelta)),  # the film writes word by word
         AnswerGiven(lane=1, at=end, is_partial=False, **answer.model_dump()),
         LaneFinished(lane=1, at=end, ledger=played.ledger, seconds=0, stopped_by=""),
     )

@@ -1,5 +1,6 @@
 """Play a strategy without a model server, and return everything that happens: for pages that show how it works."""
 
+import re
 from collections.abc import AsyncGenerator
 from typing import Any, NamedTuple
 
@@ -52,25 +53,25 @@ async def _play(strategy: Strategy, params: Any, question: str, model: Model, ra
 
 
 class _ExampleModel:
-    """Says at once what a worked example says."""
+    """Says what a worked example says, word by word, so that what is cut while it is written is cut there too."""
 
     def __init__(self, example: Example) -> None:
         self._example = example
 
     async def stream(self, request: Request) -> AsyncGenerator[Chunk, None]:
-        """Yield the whole reply. Raises StrategyError when the example has none for this call."""
+        """Yield the reply. Raises StrategyError when the example has none for this call."""
         written = find_reply(self._example.replies, request)
         if written is None:
             raise StrategyError(f"The worked example has no reply for '{request.key}'.")
         text, stopped_by = cut_at_stop(written, request.stop)
+        words = re.findall(r"\s*\S+(?:\s+\Z)?", text)  # a token is a word, as where the tests play it
         logprob = find_reply(self._example.logprobs, request)
-        odds = invent_odds(request.scored or text, -0.1 if logprob is None else logprob)
-        words = 0 if request.compared else len(text.split())  # a token is a word, as where the tests play it
-        usage = Usage(prompt_tokens=estimate_prompt(request), completion_tokens=words)
-        yield Chunk(
-            text=text, tokens=usage.completion_tokens, finish_reason="stop", usage=usage, stopped_by=stopped_by,
-            odds=() if request.top_logprobs is None else odds,
-        )  # fmt: skip
+        odds = () if request.top_logprobs is None else invent_odds(request.scored or text, logprob or -0.1)
+        for place, word in enumerate(words):
+            yield Chunk(text=word, tokens=1, odds=odds[place : place + 1])
+        written_tokens = 0 if request.compared else len(words)
+        usage = Usage(prompt_tokens=estimate_prompt(request), completion_tokens=written_tokens)
+        yield Chunk(finish_reason="stop", usage=usage, stopped_by=stopped_by, odds=odds if request.scored else ())
 
     async def count_tokens(self, text: str) -> int:
         """Return the estimate."""

@@ -66,15 +66,15 @@ class Params(StrategyParams):
 
 EXAMPLE = Example(
     question="What is 17 times 24?",
-    params={"traces": 3, "prefix": "tokens", "prefix_tokens": 8, "finished": 2, "fallback": 2, "compared": 1},
+    params={"traces": 3, "words": 1, "prefix_tokens": 64, "finished": 2, "fallback": 2, "compared": 1},
     replies={
         "prefix": (
-            "17 times 20 is 340, and 17 times",
-            "24 is 20 and 4, so it is",
-            "17 is almost 20, and 20 times 24",
+            "17 times 20 is 340, so 17 times 4 is left. That is 68, and 340 + 68 is \\boxed{408}.",
+            "24 is 20 + 4, so there are two parts. The first is 340, the other 68, and both are \\boxed{408}.",
+            "17 is almost 20, so begin with 480. Two times 24 too many, that leaves \\boxed{432}.",
         ),
         "judge": ("1", "0"),
-        "draft": (" 4 is 68, so \\boxed{408}.", " 340 and 68, \\boxed{408}."),
+        "draft": (" That is 68, in all \\boxed{408}.", " 340 and 68 are \\boxed{408}."),
     },
     answer="408",
     calls=7,
@@ -84,7 +84,8 @@ EXAMPLE = Example(
 
 def describe(params: Params) -> str:
     """Return the parameters in a few words."""
-    start = f"{params.words} words" if params.prefix == "words" else f"{params.prefix_tokens:,} tokens"
+    words = f"{params.words} word{'s' if params.words > 1 else ''}"
+    start = words if params.prefix == "words" else f"{params.prefix_tokens:,} tokens"
     end = f"{params.finished} finished" if params.final == "largest" else "one of each cluster"
     return f"{params.traces} traces · {start} · threshold {params.threshold:g} · {end}"
 

@@ -7,6 +7,8 @@ import pytest
 
 from workers import strategies
 
+pytestmark = pytest.mark.django_db  # for what a strategy did here
+
 
 @pytest.mark.parametrize("slug", strategies.catalog())
 def test_every_strategy_has_a_page(client, slug):
@@ -33,6 +35,18 @@ def test_a_page_holds_the_whole_play_of_its_example(client, slug):
     assert kinds.count("call_started") == strategies.catalog()[slug].example.calls
     assert {event["lane"] for event in play["events"]} == {play["facts"]["id"]}
     assert play["facts"]["shows"]["nodes"] == ("node_placed" in kinds)
+
+
+@pytest.mark.parametrize(
+    ("slug", "pruned"), [("confidence_voting", ["draft-5"]), ("deep_prune", ["prefix-1", "prefix-2", "prefix-3"])]
+)
+def test_an_example_is_cut_where_the_strategy_cuts_it(client, slug, pruned):
+    page = client.get(f"/strategies/{slug}/").content.decode()
+
+    play = json.loads(re.findall(r'<script id="example-play" type="application/json">(.*?)</script>', page)[0])
+    ended = [event for event in play["events"] if event["kind"] == "call_finished"]
+    assert [event["call"] for event in ended if event["finish_reason"] == "pruned"] == pruned
+    assert page.count('mini__draft" data-state="pruned"') == len(pruned)
 
 
 def test_an_unknown_strategy_is_not_found(client):
