@@ -124,10 +124,9 @@ class LaneRun:
                 answer = await strategy.solve(Problem(question=self._work.question), self._lane, params)
                 if self._work.settle:
                     answer = await self._settle(answer)
-        except BudgetSpent:
-            answer, stopped_by = answer or self._lane.best, "budget"
-        except TimeoutError:
-            answer, stopped_by = answer or self._lane.best, "deadline"
+        except (BudgetSpent, TimeoutError) as limit:
+            if answer is None:  # else the strategy had come to its end, and there was not enough left to settle it
+                answer, stopped_by = self._lane.best, "budget" if isinstance(limit, BudgetSpent) else "deadline"
         self._has_solved = True
         at, costs = self._clock(), self._costs(began)  # grading costs the lane no time
         await self._give(answer or Answer(text="", note="none when it ended"), is_partial=bool(stopped_by))

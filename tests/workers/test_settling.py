@@ -143,12 +143,13 @@ async def test_a_server_that_refuses_changes_nothing() -> None:
     assert find(heard, events.LaneFinished).ledger.failed_calls == 1
 
 
-async def test_a_budget_that_ends_while_it_is_asked_keeps_the_strategys_answer() -> None:
-    heard, _ = await run({"draft": [SAID], "settle": ["42}"]}, budget_tokens=60)
+async def test_a_budget_that_is_too_small_for_it_leaves_the_strategys_answer_as_it_is() -> None:
+    heard, model = await run({"draft": [SAID], "settle": ["42}"]}, budget_tokens=60)
 
     answer = find(heard, events.AnswerGiven)
-    assert (answer.text, answer.is_partial) == (SAID, True)
-    assert find(heard, events.LaneFinished).stopped_by == "budget"
+    assert asked(model) == ["draft-1"]
+    assert (answer.text, answer.is_partial) == (SAID, False)
+    assert find(heard, events.LaneFinished).stopped_by == ""
 
 
 async def test_a_stop_while_it_is_asked_gives_the_strategys_answer() -> None:
