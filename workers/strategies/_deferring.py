@@ -51,6 +51,12 @@ def read_odds(token: TokenOdds, temperature: float) -> Odds:
     return Odds(raw, temper(raw, temperature))
 
 
+def read_draft(token: TokenOdds, temperature: float) -> Odds:
+    """Return the odds where a token was drafted: at temperature 0 all is on that token, tied with others or not."""
+    odds = read_odds(token, temperature)
+    return odds if temperature else odds._replace(drawn={other: float(other == token.token) for other in odds.raw})
+
+
 def temper(raw: Spread, temperature: float) -> dict[str, float]:
     """Return the probabilities at a temperature; at 0, all is on the likeliest token, of tied ones the first.
 
@@ -72,7 +78,8 @@ def rule_on(rule: Rule, alpha: float, small: Odds, large: Odds) -> Ruling:
         accepted = {v: min(1.0, p.get(v, 0) / (lenient * q[v])) if lenient * q[v] > 0 else 1.0 for v in q}
         return Ruling(accepted, _subtract(p, q))
     target = find_target(rule, alpha, small, large)
-    return Ruling({v: min(1.0, target.get(v, 0) / q[v]) if q[v] else 1.0 for v in q}, _subtract(target, q))
+    accepted = {v: min(1.0, target.get(v, 0) / q[v]) if q[v] else float(target.get(v, 0) > 0) for v in q}
+    return Ruling(accepted, _subtract(target, q))
 
 
 def find_target(rule: Rule, alpha: float, small: Odds, large: Odds) -> dict[str, float]:

@@ -33,17 +33,20 @@ LARGE: Table = {
 class Chains:
     """Two models that know the next word by the last one; each word is a token, and they always take the likeliest."""
 
+    small, large = SMALL, LARGE
+
     def __init__(self, scripted: ScriptedModel) -> None:
         self._asked = scripted.asked
 
     async def stream(self, request: Request) -> AsyncGenerator[Chunk, None]:
         self._asked.append(request)
-        table = SMALL if request.model == "small" else LARGE
+        table = self.small if request.model == "small" else self.large
         begun = request.messages[-1].content.split() if request.continues else []
         words, is_done = self._write(table, begun, request)
         before = [*begun, *words]
         odds = tuple(
-            weigh(table, before[place - 1] if place else "", before[place]) for place in range(len(begun), len(before))
+            self._weigh(table, before[place - 1] if place else "", before[place])
+            for place in range(len(begun), len(before))
         )
         text = "" if request.scored else "".join(token.token for token in odds)
         reason: Any = "stop" if is_done or request.scored else "length"
@@ -59,6 +62,13 @@ class Chains:
                 return words, True
             words.append(last)
         return words, False
+
+    def _weigh(self, table: Table, before: str, word: str) -> TokenOdds:
+        odds = weigh(table, before, word)
+        return odds._replace(top=tuple((self.show(token), logprob) for token, logprob in odds.top))
+
+    def show(self, token: str) -> str:
+        return token
 
     async def count_tokens(self, text: str) -> int:
         return len(text.split())
@@ -77,8 +87,8 @@ def write_alone(table: Table) -> str:
     return " ".join(words[1:])
 
 
-async def cascade(**params: Any) -> Played:
-    stage = Stage(SPECCAS, {"block": 3, **params}, wrap=Chains)
+async def cascade(wrap: Any = Chains, **params: Any) -> Played:
+    stage = Stage(SPECCAS, {"block": 3, **params}, wrap=wrap)
     stage.lane.settings = stage.lane.settings._replace(models={"small": "small", "large": "large"})
     played = await stage.play()
     assert played.error is None
@@ -163,6 +173,35 @@ async def test_the_text_ends_at_its_limit(most: int):
     assert [request.max_tokens for request in played.model.asked if request.role == "block"][-1] == (most % 3 or 3)
 
 
+async def test_after_so_many_blocks_the_large_model_writes_the_rest():
+    played = await cascade(alpha=0, block=1, blocks=2, most_tokens=8)
+
+    assert roles_of(played) == ["block", "check"] * 2 + ["write"]
+    assert (played.model.asked[-1].max_tokens, played.model.asked[-1].model) == (6, "large")
+    assert text_of(played) == write_alone(LARGE)
+    assert [note.text for note in played.all_of(NoteTaken)] == [
+        "After 2 blocks the large model wrote the rest alone.",
+        "1 of 2 drafted tokens stand. The large model was asked 3 times for 7 tokens.",
+    ]
+
+
+@pytest.mark.parametrize("shown", ["", END, " <|im_end|>"])
+async def test_an_end_that_takes_a_tokens_place_ends_the_text(shown: str):
+    """The large model ends after `the`, where the small one goes on; servers show that token in their own ways."""
+    ends: Table = {**LARGE, "the": {END: 0.9, "cat": 0.1}}
+
+    class Ends(Chains):
+        large = ends
+
+        def show(self, token: str) -> str:
+            return shown if token.strip() == END else token
+
+    played = await cascade(wrap=Ends)
+
+    assert text_of(played) == "the"
+    assert roles_of(played) == ["block", "check", "write"]
+
+
 async def test_texts_that_are_divided_otherwise_are_left_to_the_large_model():
     class Other(ScriptedModel):
         def _weigh(self, request: Request, words: Sequence[str]) -> tuple[TokenOdds, ...]:
@@ -206,10 +245,48 @@ class HoldsBack(Chains):
 
 
 async def test_half_a_character_is_no_end():
-    stage = Stage(SPECCAS, {"block": 3, "alpha": 0}, wrap=HoldsBack)
-    stage.lane.settings = stage.lane.settings._replace(models={"small": "small", "large": "large"})
+    played = await cascade(alpha=0, wrap=HoldsBack)
 
-    assert text_of(await stage.play()) == write_alone(LARGE)
+    assert text_of(played) == write_alone(LARGE)
+    written = [request.max_tokens for request in played.model.asked if request.role == "write"]
+    assert written[:2] == [1, 4]  # a character that several tokens make
+
+
+async def test_a_model_that_writes_nothing_to_be_seen_ends_the_text():
+    class Silent(Chains):
+        async def stream(self, request: Request) -> AsyncGenerator[Chunk, None]:
+            async for chunk in super().stream(request):
+                yield chunk._replace(text="") if request.role == "write" else chunk
+
+    assert roles_of(await cascade(alpha=1, wrap=Silent))[-2:] == ["write"] * 2
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.3])
+async def test_tied_tokens_are_weighed_as_the_one_that_was_drafted(alpha: float):
+    """A server that draws the second of two tied tokens at temperature 0 has drafted it for certain."""
+    tied = TokenOdds(" b", log(0.5), ((" a", log(0.5)), (" b", log(0.5))))
+    unlikely = TokenOdds(" b", log(0.05), ((" c", log(0.9)), (" b", log(0.05))))
+
+    class Tied(ScriptedModel):
+        async def stream(self, request: Request) -> AsyncGenerator[Chunk, None]:
+            self.asked.append(request)
+            odds = (unlikely,) if request.scored else (tied,)
+            yield Chunk("" if request.scored else " b", tokens=1, finish_reason="length", odds=odds)
+
+    stage = Stage(SPECCAS, {"block": 1, "blocks": 1, "alpha": alpha, "most_tokens": 8})
+    stage.model = stage.lane._model = Tied({})
+    played = await stage.play()
+
+    assert text_of(played).split()[0] == "c"
+
+
+async def test_tokens_on_the_channel_of_thinking_are_tokens_too():
+    class Parsed(Chains):
+        async def stream(self, request: Request) -> AsyncGenerator[Chunk, None]:
+            async for chunk in super().stream(request):
+                yield chunk._replace(text="", thinking=chunk.text)
+
+    assert text_of(await cascade(alpha=0.3, wrap=Parsed)) == "the cat sat down"
 
 
 async def test_a_block_of_white_space_is_left_to_the_large_model():
