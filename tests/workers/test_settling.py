@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pytest
+
 from workers.backends.replay import ReplayModel, digest_prompt
 from workers.backends.scripted import ScriptedModel
 from workers.core import events
@@ -88,6 +90,18 @@ async def test_what_was_refined_does_not_count_as_waited_for_twice() -> None:
     assert started[-1].after == ("refine-1",)
 
 
+async def test_a_draft_whose_judge_failed_is_waited_for() -> None:
+    faults = {f"judge-{number}": Refused("Not from here.") for number in (1, 2)}
+    drafts = ["It is \\boxed{40 or 42}.", "It is \\boxed{41 or 42}."]
+    heard, _ = await run(
+        {"draft": drafts, "judge": ["Verdict: 1"] * 2, "settle": ["42}"]}, strategy="best_of_n", params={"drafts": 2},
+        faults=faults,
+    )  # fmt: skip
+
+    started = [event for event in heard if isinstance(event, events.CallStarted)]
+    assert set(started[-1].after) == {"draft-1", "draft-2"}
+
+
 async def test_braces_in_the_answer_are_read_until_they_balance() -> None:
     heard, _ = await run({"draft": [SAID], "settle": ["\\frac{84}{ 2 } } or so}"]}, reference="42", grader="boxed_math")
 
@@ -105,6 +119,21 @@ async def test_an_answer_that_the_grader_cannot_read_is_asked_for_once_more() ->
     heard, _ = await run({"draft": ["It is \\boxed{40 or 42}."], "settle": ["42}"]})
 
     assert find(heard, events.AnswerGiven).answer == "42"
+
+
+@pytest.mark.parametrize(
+    ("grader", "reference", "drafted", "settled"),
+    [
+        pytest.param("choice", "B", "It is A or B.", "B) because", id="a letter"),
+        pytest.param("exact", "Tokyo", "In Japan.", "\\text{Tokyo}", id="a word"),
+        pytest.param("boxed_math", "x^2", "The answer is 天.", "x^{2}", id="a formula"),
+    ],
+)
+async def test_whatever_the_grader_reads(grader: str, reference: str, drafted: str, settled: str) -> None:
+    heard, _ = await run({"draft": [drafted], "settle": [f"{settled}}}"]}, grader=grader, reference=reference)
+
+    assert find(heard, events.VerdictReached).ruling == "right"
+    assert find(heard, events.AnswerGiven).note == NOTE
 
 
 async def test_nothing_is_asked_where_the_answer_can_be_read_even_if_it_is_wrong() -> None:

@@ -37,7 +37,7 @@ class LiveCall:
         self.estimated_prompt_tokens = estimate_prompt(request)
         self._lane = lane
         self._round = round_index
-        self._after = after
+        self.after = after
         self._offers_solution = offers_solution
         self.thread = thread
         self._other_model = other_model
@@ -78,7 +78,7 @@ class LiveCall:
         return events.CallStarted(
             lane=self._lane, at=at, call=self.request.key, round=self._round, role=self.request.role,
             prompt=hashlib.sha256(self.prompt_text.encode()).hexdigest(), seed=self.request.seed,
-            max_tokens=self.request.max_tokens, after=self._after, thread=self.thread, model=self._other_model,
+            max_tokens=self.request.max_tokens, after=self.after, thread=self.thread, model=self._other_model,
         )  # fmt: skip
 
     def take(self, chunk: Chunk, at: int) -> Iterator[events.CallRestarted | events.TextDelta]:
@@ -185,7 +185,7 @@ class LiveCall:
         wasted = self.state in ("failed", "cancelled") or (
             self.state == "done" and (self._finish_reason == "length" or unreadable)
         )
-        return Spent(self.request.key, self._after, self._count(), self.state, wasted, self._given_up)
+        return Spent(self.request.key, self.after, self._count(), self.state, wasted, self._given_up)
 
     def _text(self, channel: events.Channel) -> str:
         return "".join(self._parts[channel])

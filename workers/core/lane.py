@@ -91,13 +91,10 @@ class LiveLane:
         key = f"{counter}-{self._positions[counter]}"
         model = self.settings.models.get(wishes.get("model", ""), self.settings.model_name)
         request = write_request(self.settings, prompt, key=key, role=role, model=model, wishes=wishes)
-        after = _keys(wishes.get("after"))
-        for waited in after:
-            self._ends.pop(waited, None)
         goes_on = next((call for call in self._calls if call.request.key == branch), None) if branch else None
         call = LiveCall(
             self.settings.lane, request, self._round,
-            after, offers_solution=role in SOLUTION_ROLES and not wishes.get("scored"),
+            _keys(wishes.get("after")), offers_solution=role in SOLUTION_ROLES and not wishes.get("scored"),
             given_up=self.settings.given_up.get(key, NEVER), thread=goes_on.thread if goes_on else branch,
             other_model=model if model != self.settings.model_name else "", measure=find_measure(wishes),
         )  # fmt: skip
@@ -267,7 +264,7 @@ class LiveLane:
 
     @property
     def ends(self) -> list[Reply]:
-        """Return the finished calls that no other call has waited for."""
+        """Return the finished calls for which no other finished call has waited."""
         return list(self._ends.values())
 
     def ledger(self) -> events.Ledger:
@@ -309,6 +306,8 @@ class LiveLane:
                     call.prune()
                     break
         reply, finished = call.finish(self.clock())
+        for waited in call.after:
+            self._ends.pop(waited, None)
         self._ends[reply.key] = reply
         self.emit(finished)
         return reply
