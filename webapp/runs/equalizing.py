@@ -49,7 +49,7 @@ def equalize_spec(spec: RecipeSpec, goal: Goal, question: str) -> tuple[RecipeSp
     """
     recipe = check_recipe(spec)
     strategy, sampling = catalog()[recipe.strategy], Sampling.model_validate(recipe.sampling)
-    context = shortest_context((recipe.model, *recipe.models.values()), list_models())
+    context = shortest_context(strategy.list_writers(recipe.model, recipe.models), list_models())
     place = Place(len(question.encode("utf-8", "replace")), context)
     fitted = fit(strategy, recipe.params, sampling, goal, place)
     if fitted is None:

@@ -7,7 +7,7 @@ Its texts are flat, so that it works without scripts: `question`, `answer`, `gra
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -161,17 +161,19 @@ class Card:
         forms = [form.is_valid() for form in (self.params, self.own, self.ending)]
         return all((*forms, not self.errors, has_models))
 
-    def all_models(self, shared: str) -> list[str]:
-        """Return every model that the lane asks, its own first."""
-        return list(dict.fromkeys([self.model or shared, *(part.model for part in self.parts if part.model)]))
+    @property
+    def models(self) -> dict[str, str]:
+        """Return the parts that have a model of their own, with it."""
+        return {part.title: part.model for part in self.parts if part.model}
 
-    def judge_needs(self, known: Mapping[str, Capabilities | None]) -> None:
-        """Say what of its needs is not met, and of what nobody knows, by the model."""
+    def judge_needs(self, shared: str, know: Callable[[str], Capabilities | None]) -> None:
+        """Say what of its needs is not met, and of what nobody knows, by its models."""
         settings = self.params.settings if self.is_picked and self.params.is_valid() else None
-        needs = self.strategy.find_needs(settings) if settings else self.strategy.needs
-        found = [one or Capabilities(model=name) for name, one in known.items()]
-        self.lacks = [lack for one in found for lack in one.explain_lacks(needs)]
-        unknown = set[Feature]().union(*(one.find_unknown(needs) for one in found))
+        model = self.model or shared
+        shares = self.strategy.share_needs(settings or self.strategy.params(), model, self.models) if model else {}
+        found = [(know(name) or Capabilities(model=name), needs) for name, needs in shares.items()]
+        self.lacks = [lack for one, needs in found for lack in one.explain_lacks(needs)]
+        unknown = set[Feature]().union(*(one.find_unknown(needs) for one, needs in found))
         self.unknown = [FEATURES[need] for need in sorted(unknown)]
 
     def mark_fitted(self, goal: Goal) -> None:
@@ -283,13 +285,13 @@ class ComparisonForm:
             params=card.params.values,
             model=card.model or self.model,
             sampling={**self.sampling.values, **card.own.values},
-            models=own_models({part.title: part.model for part in card.parts}, card.model or self.model),
+            models=own_models(card.models, card.model or self.model),
             settle={**self.ending.values, **card.ending.values}.get("settle") == "on",
         )
 
     def context_of(self, card: Card) -> int | None:
         """Return the longest prompt and text together that all of the card's models read, if the server says."""
-        return shortest_context(card.all_models(self.model), self.served or ())
+        return shortest_context(card.strategy.list_writers(card.model or self.model, card.models), self.served or ())
 
     def _judge(self) -> None:
         for form in (self.problem, self.sampling, self.budget, self.ending, self.equality):
@@ -302,7 +304,7 @@ class ComparisonForm:
                     part.error = _missing(part.model, self.models) if part.model else ""
         known = cache(recall)  # every card asks about the same few models
         for card in self.cards:
-            card.judge_needs({name: known(name) for name in card.all_models(self.model) if name})
+            card.judge_needs(self.model, known)
         self._judge_lanes()
         self._judge_length()
 

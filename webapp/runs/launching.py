@@ -78,7 +78,8 @@ def check_recipe(spec: RecipeSpec) -> Recipe:
     params = params and _find_corpora(params, errors)
     if errors or params is None or sampling is None:
         raise BadRecipe(errors)
-    if lacks := find_lacks(strategy.find_needs(params), *dict.fromkeys((model, *models.values()))):
+    shares = strategy.share_needs(params, model, models)
+    if lacks := [lack for name, needs in shares.items() for lack in find_lacks(needs, name)]:
         raise BadRecipe({"strategy": lacks})
     parts: dict[str, Any] = {
         "strategy": strategy.slug,

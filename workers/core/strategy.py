@@ -77,6 +77,8 @@ class Strategy(NamedTuple):
     """Parameters to what the backend must offer for them beyond chat, e.g. `logprobs`."""
     models: Mapping[str, str] = {}
     """The parts that may have a model of their own, each with what it does in a few words."""
+    embedder: str = ""
+    """The part, if any, whose model only embeds texts: it alone must offer `embeddings`, and nothing else."""
     wider: Sizes | None = None
     """How the lane grows by calls beside each other, to be fitted to a budget."""
     deeper: Sizes | None = None
@@ -86,6 +88,19 @@ class Strategy(NamedTuple):
     def needs(self) -> frozenset[Feature]:
         """Return what the backend must offer for the default parameters."""
         return self.find_needs(self.params())
+
+    def list_writers(self, model: str, models: Mapping[str, str]) -> list[str]:
+        """Return the models of a recipe that write texts, the lane's first; `models` are those of parts."""
+        return list(dict.fromkeys([model, *(name for part, name in models.items() if part != self.embedder)]))
+
+    def share_needs(self, params: Any, model: str, models: Mapping[str, str]) -> dict[str, frozenset[Feature]]:
+        """Return each model of a recipe with what it must offer."""
+        needs, embeds = self.find_needs(params), frozenset[Feature]({"embeddings"})
+        shares = dict.fromkeys(self.list_writers(model, models), needs - embeds)
+        if embeds <= needs:
+            embedder = models.get(self.embedder, model)
+            shares[embedder] = shares.get(embedder, frozenset()) | embeds
+        return shares
 
     @property
     def summary(self) -> str:
@@ -104,6 +119,7 @@ def strategy(  # noqa: PLR0913  # one for each field of the record
     describe: Callable[[Any], str],
     needs: frozenset[Feature] | Needs = frozenset(),
     models: Mapping[str, str] = MappingProxyType({}),
+    embedder: str = "",
     wider: Sizes | None = None,
     deeper: Sizes | None = None,
 ) -> Callable[[Solve], Strategy]:
@@ -129,6 +145,7 @@ def strategy(  # noqa: PLR0913  # one for each field of the record
             prompts={name: text for name, text in names.items() if name.isupper() and isinstance(text, str)},
             find_needs=needs if callable(needs) else lambda params: needs,
             models=models,
+            embedder=embedder,
             wider=wider,
             deeper=deeper,
         )

@@ -9,9 +9,11 @@ from itertools import pairwise
 from math import log
 from typing import NamedTuple
 
+from workers.core.errors import StrategyError
 from workers.core.passages import split_passages
 
 _SATURATION, _LENGTH = 1.2, 0.75
+_RANK = 60
 _UNSPACED = (  # no spaces between words: Thai to Lao, Myanmar, Khmer, kana, Chinese characters, Hangul
     r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3041-\u30fa\u30fc-\u30ff"
     r"\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uf900-\ufaff\U00020000-\U0003ffff"
@@ -26,7 +28,7 @@ class Found(NamedTuple):
     """Among all passages, from 0."""
     text: str
     score: float
-    """Above 0; comparable for one query alone."""
+    """Comparable for one query and one way of searching alone."""
 
 
 class Collection:
@@ -73,6 +75,35 @@ def find_passages(collection: Collection, query: str) -> list[Found]:
             scores[place] += times * rarity * count * (_SATURATION + 1) / (count + steepness)
     ranked = sorted(scores, key=lambda place: (-scores[place], place))
     return [Found(place, collection.passages[place], scores[place]) for place in ranked]
+
+
+def find_near(collection: Collection, similarities: Sequence[float]) -> list[Found]:
+    """Return all passages, those nearest to the query first, of tied ones the earlier first; scores are cosines.
+
+    Raises StrategyError unless there is a cosine for each passage.
+    """
+    if len(similarities) != len(collection.passages):
+        raise StrategyError(f"{len(similarities)} cosines came back for {len(collection.passages)} passages.")
+    ranked = sorted(range(len(similarities)), key=lambda place: -similarities[place])
+    return [Found(place, collection.passages[place], similarities[place]) for place in ranked]
+
+
+def fuse(*rankings: Sequence[Found]) -> list[Found]:
+    """Return every passage that a ranking holds, those first that stand high in several; ties go to the earlier place.
+
+    Source: Cormack, Clarke & Buettcher 2009, Reciprocal Rank Fusion; 60 is theirs.
+
+    >>> one, other = [Found(0, "a", 9.0), Found(1, "b", 8.0)], [Found(1, "b", 0.7)]
+    >>> [(found.place, round(found.score, 4)) for found in fuse(one, other)]
+    [(1, 0.0325), (0, 0.0164)]
+    """
+    scores, texts = defaultdict[int, float](float), dict[int, str]()
+    for ranking in rankings:
+        for rank, found in enumerate(ranking, 1):
+            scores[found.place] += 1 / (_RANK + rank)
+            texts[found.place] = found.text
+    ranked = sorted(scores, key=lambda place: (-scores[place], place))
+    return [Found(place, texts[place], scores[place]) for place in ranked]
 
 
 def read_words(text: str) -> list[str]:

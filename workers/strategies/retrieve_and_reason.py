@@ -7,7 +7,9 @@ Procedure:
 1. Split the corpus, and what was pasted, into passages: its paragraphs, long ones cut into pieces that overlap.
 2. With `rewrite`, one call names the core of the problem, reasons about what would help, and drafts an answer; what it
    writes is the query. Otherwise the problem itself is.
-3. Rank the passages by the words that they share with the query (BM25), and keep the best `passages`.
+3. Rank the passages, and keep the best `passages`. `bm25` ranks by the words that they share with the query;
+   `embeddings` by the cosine of their vectors with the query's; `mixed` by both ranks, r and s: 1 / (60 + r) +
+   1 / (60 + s).
 4. With `rated` above 0, that many are kept at first, at least `passages`; a judge says of each, from 0 to 5, how much
    it helps. Order by `rating_share` of that (divided by 5) and, for the rest, by the score of the search (divided by
    the best one's); keep the best `passages`.
@@ -15,16 +17,19 @@ Procedure:
 Where the collection is empty or holds no word of the query, it answers from what the model knows. Where the query
 cannot be written, the problem itself is searched for.
 
-Cost: 1 call, 1 more with `rewrite`, and one for each passage that is rated. Depth: at most 3 calls.
-Differs from the paper: it trains a model that embeds queries and passages; here words are compared, which gains most
-from a rewritten query. The mix of ratings and scores is the paper's, but scores of words have no upper end and are
-divided by the best. Judges rate at temperature 0. A rating that cannot be read counts as the mean of the others.
+Cost: 1 call, 1 more with `rewrite`, 1 more with embeddings (it reads the whole collection), and one for each passage
+that is rated. Depth: at most 4 calls.
+Differs from the paper: it trains a model that embeds queries and passages; here any model may embed, or words are
+compared, which gains most from a rewritten query. The mix of ratings and scores is the paper's, but scores of words
+have no upper end and are divided by the best. Judges rate at temperature 0. A rating that cannot be read counts as the
+mean of the others.
 Reported: BRIGHT, nDCG@10, a trained embedder: 29.9, with reranking 36.9.
 Source: Shao et al. 2025, arXiv:2504.20595.
 """
 
 from collections.abc import Sequence
 from statistics import fmean
+from typing import Literal
 
 from pydantic import Field, field_validator
 
@@ -36,7 +41,7 @@ from workers.core.strategy import Example, StrategyParams, strategy
 from workers.core.values import Answer, Problem, Reply
 from workers.strategies._judging import ask_judge, attempt, quote, read_verdict, say_unread
 from workers.strategies._prompts import DRAFT
-from workers.strategies._retrieving import Collection, Found, find_passages, read_collection
+from workers.strategies._retrieving import Collection, Found, find_near, find_passages, fuse, read_collection
 
 REWRITE = """\
 Problem:
@@ -71,6 +76,9 @@ may be wrong. Say which of them you rely on. Solve the problem step by step. At 
 
 MOST_CHARACTERS = 100_000
 MOST_HELP = 5
+DIGITS = {"bm25": 2, "embeddings": 3, "mixed": 4}
+"""Of the scores that are shown."""
+WAYS = {"bm25": "by words", "embeddings": "by meaning", "mixed": "by words and meaning"}
 
 
 class Params(StrategyParams):
@@ -88,6 +96,9 @@ class Params(StrategyParams):
         max_length=MOST_CHARACTERS,
         title="Collection",
         description="Texts to search too, with a blank line between them; at most 100,000 characters.",
+    )
+    retriever: Literal["bm25", "embeddings", "mixed"] = Field(
+        "bm25", title="Retriever", description="What ranks the passages: shared words, vectors, or both."
     )
     passages: int = Field(4, ge=0, le=32, title="Passages", description="Passages that are read; with 0 nothing is.")
     rewrite: bool = Field(default=True, title="Rewrite", description="Search with what a call writes of the problem.")
@@ -128,6 +139,7 @@ def describe(params: Params) -> str:
     corpus = params.corpus.rpartition("@")[0] or params.corpus
     where = f"‘{corpus}’" + f" and {pasted:,} pasted" * (pasted > 0) if corpus else f"{pasted:,} passages"
     words = [f"{params.passages} of {where}"]
+    words += [WAYS[params.retriever]] * (params.retriever != "bm25")
     words += ["rewritten"] * params.rewrite
     words += [f"{params.rated} rated"] * (params.rated > 0)
     return " · ".join(words)
@@ -141,7 +153,9 @@ def describe(params: Params) -> str:
     params=Params,
     example=EXAMPLE,
     describe=describe,
-    models={"rewrite": "Writes the query", "judge": "Rates passages"},
+    needs=lambda params: frozenset({"embeddings"} if params.retriever != "bm25" else ()),
+    models={"rewrite": "Writes the query", "retriever": "Embeds query and passages", "judge": "Rates passages"},
+    embedder="retriever",
 )
 async def retrieve_and_reason(problem: Problem, lane: LiveLane, params: Params) -> Answer:
     """Write a query, search, and read what was found."""
@@ -152,7 +166,8 @@ async def retrieve_and_reason(problem: Problem, lane: LiveLane, params: Params) 
     if collection.passages and params.passages:
         async with lane.round("Retrieve"):
             waited = await _rewrite(lane, question, params) if params.rewrite else []
-            found = _search(lane, collection, waited, question, params)
+            found, embedded = await _search(lane, collection, waited, question, params)
+            waited += embedded
             if params.rated and found:
                 found, judges = await _rate(lane, question, found, waited, params.rating_share)
                 waited += judges
@@ -182,18 +197,24 @@ async def _rewrite(lane: LiveLane, question: str, params: Params) -> list[Reply]
     return [query]
 
 
-def _search(
+async def _search(
     lane: LiveLane, collection: Collection, queries: Sequence[Reply], question: str, params: Params
-) -> list[Found]:
-    """Return the best passages, and show them."""
+) -> tuple[list[Found], list[Reply]]:
+    """Return the best passages, which are shown, and the call that embedded them, if there was one."""
     query = queries[0].solution if queries and queries[0].solution else question
+    calls = list[Reply]()
     found = find_passages(collection, query)
+    if params.retriever != "bm25":
+        passages = collection.passages
+        calls = [await lane.ask(query, role="embed", compared=passages, after=queries, model="retriever")]
+        near = find_near(collection, calls[0].similarities)
+        found = fuse(found, near) if params.retriever == "mixed" else near
     if lane.settings.is_estimate:
         found = [Found(place, text, 1.0) for place, text in enumerate(collection.passages)]
     found = found[: max(params.rated, params.passages)]
-    lines = [f"{each.score:.2f}  {each.text[:80]}" for each in found]
-    lane.use("search", query, "\n".join(lines) or "Nothing shares a word with the query.", after=queries)
-    return found
+    lines = [f"{each.score:.{DIGITS[params.retriever]}f}  {each.text[:80]}" for each in found]
+    lane.use("search", query, "\n".join(lines) or "Nothing shares a word with the query.", after=calls or queries)
+    return found, calls
 
 
 async def _rate(
@@ -210,8 +231,9 @@ async def _rate(
     known = [rating for rating in read if rating is not None]
     say_unread(lane, len(read) - len(known), len(read))
     ratings = [fmean(known or [0]) if rating is None else rating for rating in read]
+    best = found[0].score if found[0].score > 0 else 1  # cosines may be negative
     mixed = [
-        share * rating / MOST_HELP + (1 - share) * each.score / found[0].score
+        share * rating / MOST_HELP + (1 - share) * each.score / best
         for rating, each in zip(ratings, found, strict=True)
     ]
     order = sorted(range(len(found)), key=lambda place: -mixed[place])

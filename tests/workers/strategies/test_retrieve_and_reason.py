@@ -6,7 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from tests.workers.strategies.playing import Played, play
-from workers.core.errors import CorpusGone, StreamCut
+from workers.backends.replay import ReplayModel
+from workers.core.errors import CorpusGone, Refused, StreamCut
 from workers.core.events import NoteTaken, RoundOpened, ToolUsed
 from workers.strategies import catalog
 
@@ -15,11 +16,10 @@ DIRECT = catalog()["direct"]
 COLLECTION = "Zebras have stripes.\n\nLions roar at night.\n\nZebras and lions live in Africa.\n\nFish swim."
 
 
-async def read(query: str = "zebras", *, ratings: tuple[str, ...] = (), **settings: Any) -> Played:
+async def read(query: str = "zebras", *, ratings: tuple[str, ...] = (), cosines: str = "", **settings: Any) -> Played:
     params = {"collection": COLLECTION, "passages": 2, **settings.pop("params", {})}
-    replies = {
-        "rewrite": [query], "judge": [f"Verdict: {rating}" for rating in ratings], "draft": ["So \\boxed{Africa}."],
-    }  # fmt: skip
+    judges = [f"Verdict: {rating}" for rating in ratings]
+    replies = {"rewrite": [query], "embed": [cosines], "judge": judges, "draft": ["So \\boxed{Africa}."]}
     return await play(RETRIEVE, params, replies=replies, **settings)
 
 
@@ -109,6 +109,78 @@ async def test_a_corpus_and_what_is_pasted_are_searched_together():
 async def test_a_corpus_that_is_gone_ends_the_lane():
     with pytest.raises(CorpusGone, match="was deleted"):
         await read(params={"corpus": "Zoo@0123"})
+
+
+# --- embeddings -------------------------------------------------------------------------------------------------------
+
+
+async def test_embeddings_find_what_shares_no_word():
+    params = {"retriever": "embeddings", "passages": 2}
+
+    played = await read("striped horses", cosines="0.9 0.1 0.5 -0.2", params=params)
+
+    assert shown(played) == ["Zebras have stripes.", "Zebras and lions live in Africa."]
+    assert played.graph == {"rewrite-1": frozenset(), "embed-1": {"rewrite-1"}, "draft-1": {"rewrite-1", "embed-1"}}
+    [used] = played.all_of(ToolUsed)
+    assert used.output.splitlines() == ["0.900  Zebras have stripes.", "0.500  Zebras and lions live in Africa."]
+    assert used.after == ("embed-1",)
+
+
+async def test_the_query_is_compared_with_every_passage_by_a_model_of_its_own():
+    params = {"retriever": "embeddings"}
+
+    played = await read("a query", cosines="0 0 0 0", params=params, models={"retriever": "embedder"})
+
+    asked = next(request for request in played.model.asked if request.key == "embed-1")
+    assert (asked.model, asked.messages[0].content) == ("embedder", "a query")
+    assert asked.compared == tuple(COLLECTION.split("\n\n"))
+
+
+async def test_words_and_meaning_are_mixed_by_rank():
+    params = {"retriever": "mixed", "passages": 4}
+
+    played = await read("zebras with stripes", cosines="0.1 0.4 0.9 0.8", params=params)
+
+    found = ["Zebras and lions live in Africa.", "Zebras have stripes.", "Fish swim.", "Lions roar at night."]
+    assert shown(played) == found
+    scores = [line.split()[0] for line in played.all_of(ToolUsed)[0].output.splitlines()]
+    assert scores == ["0.0325", "0.0320", "0.0161", "0.0159"]  # 1/62 + 1/61, 1/61 + 1/64, 1/62, 1/63
+
+
+async def test_negative_cosines_keep_their_order_beside_equal_ratings():
+    params = {"retriever": "embeddings", "passages": 4, "rated": 4}
+
+    played = await read("x", cosines="-0.4 -0.1 -0.3 -0.2", ratings=("3",) * 4, params=params)
+
+    passages = COLLECTION.split("\n\n")
+    assert shown(played) == [passages[1], passages[3], passages[2], passages[0]]
+    assert (played.lane.ledger().calls, played.lane.ledger().depth) == (7, 4)
+
+
+async def test_a_resumed_lane_embeds_nothing_twice():
+    params = {"collection": COLLECTION, "retriever": "mixed"}
+    replies = {"rewrite": ["a"], "embed": ["0.1 0.2 0.3 0.4"], "draft": ["So \\boxed{Africa}."]}
+    first = await play(RETRIEVE, params, replies=replies)
+    journal = {key: call for key, call in first.journal.items() if key != "draft-1"}
+
+    resumed = await play(RETRIEVE, params, replies=replies, wrap=lambda live: ReplayModel(journal, live))
+
+    assert [request.key for request in resumed.model.asked] == ["draft-1"]
+    assert resumed.lane.ledger() == first.lane.ledger()
+
+
+async def test_an_embedding_that_fails_ends_the_lane_with_its_reason():
+    broken = {"embed-1": Refused("It refuses.")}
+
+    with pytest.raises(Refused, match="It refuses"):
+        await read(cosines="0 0 0 0", params={"retriever": "mixed"}, faults=broken)
+
+
+@pytest.mark.parametrize(
+    ("retriever", "needs"), [("bm25", set()), ("embeddings", {"embeddings"}), ("mixed", {"embeddings"})]
+)
+def test_embeddings_are_needed_where_they_are_used(retriever: str, needs: set[str]):
+    assert RETRIEVE.find_needs(RETRIEVE.params.model_validate({"retriever": retriever})) == needs
 
 
 # --- ratings ----------------------------------------------------------------------------------------------------------
