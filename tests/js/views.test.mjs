@@ -5,7 +5,7 @@ import { figure } from "../../static/js/lib/format.js";
 import { lookOf, savedBy, scoreOf } from "../../static/js/run/card.js";
 import { findBest, isPopulation, layOutNodes, titleOf } from "../../static/js/run/nodes.js";
 import { applyEvents } from "../../static/js/run/reduce.js";
-import { listRounds, sizeIn } from "../../static/js/run/round.js";
+import { lineOf, listRounds, sizeIn } from "../../static/js/run/round.js";
 import { newRun } from "../../static/js/run/state.js";
 import { scaleOf } from "../../static/js/run/statistics.js";
 import { threadsOf } from "../../static/js/run/threads.js";
@@ -150,4 +150,9 @@ test("a draft that ends in its thought says so", () => {
   const words = [{ thinking: "Hm" }, { text: " <think>Hm" }, { text: "<think>Hm</think>It" }, { text: "It", thinking: "Hm" }, { text: "It" }].map((says) => lookOf({ ...cut, ...says }).word);
 
   assert.deepEqual(words, ["Cut off thinking", "Cut off thinking", "Cut off", "Cut off", "Cut off"]);
+});
+
+test("a tool's line says what was asked and given; of a list, how long it is", () => {
+  assert.equal(lineOf({ input: "6 \n* 7", output: " 42" }), "6 * 7 → 42");
+  assert.equal(lineOf({ input: "zebras", output: "1.20  Zebras run.\n0.80  Zebras sleep." }), "2 lines for: zebras");
 });

@@ -6,12 +6,14 @@ from django.conf import settings
 from django.http import QueryDict
 
 from webapp.catalog.forms import write_texts
+from webapp.corpora.models import Corpus
 from webapp.problems.models import Problem, SuitePlace
 from webapp.runs.budgets import Budget, Ending, Equality
 from webapp.runs.capabilities import find_lacks
 from webapp.runs.forms import MOST_LANES, card_numbers, default_texts
 from webapp.runs.models import Recipe, Run, SavedRecipe
 from webapp.runs.models_on_server import ServerDown, list_models
+from webapp.runs.queries import corpus_names
 from workers import strategies
 from workers.core.values import Sampling
 
@@ -78,6 +80,14 @@ def pick_strategies(texts: QueryDict, slugs: Iterable[str]) -> None:
         if slug in known:
             numbers.append(_put_card(texts, slug))
     texts.setlist("pick", numbers)
+
+
+def put_corpus(texts: QueryDict, corpus: Corpus) -> None:
+    """Let every picked card that can search this corpus."""
+    for number in texts.getlist("pick"):
+        strategy = strategies.catalog()[str(texts[f"lane-{number}-strategy"])]
+        for name in corpus_names(strategy.params):
+            texts[f"lane-{number}-params-{name}"] = corpus.reference
 
 
 def pick_many(texts: QueryDict, model: str) -> None:

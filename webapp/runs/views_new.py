@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from webapp.corpora.models import Corpus
 from webapp.problems.models import Problem, SuitePlace
 from webapp.runs import setups
 from webapp.runs.equalizing import equalize
@@ -93,6 +94,8 @@ def _opening_texts(request: HttpRequest) -> QueryDict:
         setups.put_saved(texts, find_saved(asked.getlist("recipe")))
     if asked.get("strategies"):
         setups.pick_strategies(texts, asked["strategies"].split(","))
+    if asked.get("corpus", "").isdecimal() and len(asked["corpus"]) < 18:
+        setups.put_corpus(texts, get_object_or_404(Corpus.objects.defer("text"), pk=asked["corpus"]))
     return texts
 
 

@@ -73,9 +73,10 @@ may be wrong. Say which of them you rely on. Solve the problem step by step. At 
 \\boxed{}.
 """
 
-
 MOST_CHARACTERS = 100_000
 MOST_HELP = 5
+MOST_SHOWN = 160
+"""Characters of a passage where the search is shown; the prompt has all."""
 DIGITS = {"bm25": 2, "embeddings": 3, "mixed": 4}
 """Of the scores that are shown."""
 WAYS = {"bm25": "by words", "embeddings": "by meaning", "mixed": "by words and meaning"}
@@ -85,12 +86,9 @@ class Params(StrategyParams):
     """Where to search, and how."""
 
     corpus: str = Field(
-        "",
-        max_length=120,
-        title="Corpus",
-        description="An uploaded collection of texts to search.",
+        "", max_length=120, title="Corpus", description="An uploaded collection of texts to search.",
         json_schema_extra={"format": "corpus"},
-    )
+    )  # fmt: skip
     collection: str = Field(
         "",
         max_length=MOST_CHARACTERS,
@@ -212,9 +210,13 @@ async def _search(
     if lane.settings.is_estimate:
         found = [Found(place, text, 1.0) for place, text in enumerate(collection.passages)]
     found = found[: max(params.rated, params.passages)]
-    lines = [f"{each.score:.{DIGITS[params.retriever]}f}  {each.text[:80]}" for each in found]
+    lines = [f"{each.score:.{DIGITS[params.retriever]}f}  {_shorten(each.text)}" for each in found]
     lane.use("search", query, "\n".join(lines) or "Nothing shares a word with the query.", after=calls or queries)
     return found, calls
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN].rstrip()}…"
 
 
 async def _rate(
@@ -237,4 +239,9 @@ async def _rate(
         for rating, each in zip(ratings, found, strict=True)
     ]
     order = sorted(range(len(found)), key=lambda place: -mixed[place])
-    return [found[place] for place in order], [judge for judge in judges if judge]
+    lines = [f"{mixed[place]:.3f}  {ratings[place]:g} of {MOST_HELP}  {_shorten(found[place].text)}" for place in order]
+    heard = [judge for judge in judges if judge]
+    lane.use(
+        "order", f"Ratings count for {share:g} of the order, the search for the rest.", "\n".join(lines), after=heard
+    )
+    return [found[place] for place in order], heard

@@ -12,6 +12,7 @@ import { newHistogram } from "./votes.js";
 /** @typedef {import("./card.js").Card} Card */
 /** @typedef {import("./card.js").Size} Size */
 /** @typedef {import("./threads.js").Thread} Thread */
+/** @typedef {import("../types/events.d.ts").ToolUsed} ToolUsed */
 /** @typedef {"small" | "auto" | "large"} SizeChoice */
 /** @typedef {{index: number, name: string, calls: Call[], threads: Thread[], isOver: boolean, isLast: boolean, seconds: number | null}} RoundView */
 
@@ -86,7 +87,11 @@ export function newSection(index, hasVotes) {
     arrange(grid, own.map((card) => card.root));
     arrange(threads, round.threads.map((thread) => paintThread(thread, thread.calls.map((call) => cards[round.calls.indexOf(call)]))));
     const uses = lane.tools.filter((use) => use.round === index);
-    while (tools.children.length < uses.length) tools.append(toolRow(uses[tools.children.length]));
+    while (tools.children.length < uses.length) {
+      const row = toolRow(uses[tools.children.length]);
+      if (row.open) for (const older of tools.children) older.removeAttribute("open");
+      tools.append(row);
+    }
   }
 
   /** @param {Thread} thread @param {Card[]} cards */
@@ -99,10 +104,20 @@ export function newSection(index, hasVotes) {
   return { root, paint };
 }
 
-/** One use of a tool: a line that opens. @param {import("../types/events.d.ts").ToolUsed} use */
-function toolRow({ tool, input, output }) {
-  const line = el("summary", {}, icon("right"), el("b", { class: "nowrap" }, tool), el("span", { class: "clip" }, `${input.replace(/\s+/g, " ")} → ${output.replace(/\s+/g, " ")}`));
-  return el("details", { class: "tool" }, line, el("pre", { class: "raw" }, input), el("pre", { class: "raw" }, output));
+/** One use of a tool: a line that opens; a list, such as passages that were found, is open. @param {ToolUsed} use */
+function toolRow(use) {
+  const line = el("summary", {}, icon("right"), el("b", { class: "nowrap" }, use.tool), el("span", { class: "clip" }, lineOf(use)));
+  const asked = el("pre", { class: "raw" }, use.input), lines = use.output.split("\n");
+  if (lines.length === 1) return el("details", { class: "tool" }, line, asked, el("pre", { class: "raw" }, use.output));
+  const list = el("ol", { class: "tool__lines" }, ...lines.map((text) => el("li", { dir: "auto" }, text)));
+  return el("details", { class: "tool", open: true }, line, list, asked);
+}
+
+/** Return what a tool was asked and gave, or how many lines it gave. @param {Pick<ToolUsed, "input" | "output">} use */
+export function lineOf({ input, output }) {
+  const [asked, gave] = [input, output].map((text) => text.trim().replace(/\s+/g, " "));
+  const lines = output.split("\n").length;
+  return lines > 1 ? `${lines} lines for: ${asked}` : `${asked} → ${gave}`;
 }
 
 /** @param {RoundView} round @param {number} ended */

@@ -1,5 +1,8 @@
 """A strategy searches an uploaded corpus: chosen by name, kept by digest, the same whatever happens to it later."""
 
+import html
+import re
+
 import pytest
 
 from tests.webapp.runs.composing import error_at, fields, post
@@ -122,3 +125,13 @@ def test_the_cost_counts_the_passages_that_are_rated_and_read(corpus):
     assert cost(rated=0).calls == 2
     assert cost(rated=20).calls == 2 + 3  # it has three passages
     assert cost(passages=3).total_tokens > cost(passages=1).total_tokens
+
+
+def test_a_corpus_page_leads_to_a_run_that_searches_it(client, served, corpus):
+    link = re.search(r'href="(/\?strategies=[^"]+)"', client.get(f"/corpora/{corpus.pk}/").content.decode())
+    assert link
+
+    page = client.get(html.unescape(link[1])).content.decode()
+
+    assert f'<option value="{corpus.reference}" selected>' in page
+    assert client.get("/?strategies=direct&corpus=99").status_code == 404

@@ -204,8 +204,11 @@ async def test_ratings_and_scores_share_the_order(share: float, order: list[int]
 
     played = await read("zebras zebras lions fish", ratings=("0", "2", "5", "3"), params=params)
 
-    found = [line.split("  ", 1)[1] for line in played.all_of(ToolUsed)[0].output.splitlines()]
+    searched, ordered = played.all_of(ToolUsed)
+    found = [line.split("  ", 1)[1] for line in searched.output.splitlines()]
     assert shown(played) == [found[place] for place in order]
+    assert [line.split("  ")[2] for line in ordered.output.splitlines()] == [found[place] for place in order]
+    assert ordered.output.splitlines()[0].split("  ")[1] == f"{('0', '2', '5', '3')[order[0]]} of 5"
 
 
 @pytest.mark.parametrize("ratings", [("3",) * 4, ("x",) * 4, ("3", "x", "3", "3")])
