@@ -87,6 +87,12 @@ test("cutting a hostile text takes no time to speak of", () => {
   }
 });
 
+test("a formula is found up to its longest length, and not beyond", () => {
+  const [longest, longer] = [4000, 4001].map((length) => `\\(${"x".repeat(length)}\\) end`);
+  assert.deepEqual(splitFormulas(longest).map((piece) => piece.kind), ["inline", "text"]);
+  assert.deepEqual(splitFormulas(longer), [{ kind: "text", text: longer }]);
+});
+
 test("blocks end at blank lines, not inside a display formula, and together are the text", () => {
   const text = "one\n\ntwo $$a\n\nb$$\n\n\nthree";
   assert.deepEqual(splitBlocks(text), ["one\n\n", "two $$a\n\nb$$\n\n\n", "three"]);

@@ -66,7 +66,11 @@ class _ExampleModel:
         text, stopped_by = cut_at_stop(written, request.stop)
         words = re.findall(r"\s*\S+(?:\s+\Z)?", text)  # a token is a word, as where the tests play it
         logprob = find_reply(self._example.logprobs, request)
-        odds = () if request.top_logprobs is None else invent_odds(request.scored or text, logprob or -0.1)
+        odds = (
+            ()
+            if request.top_logprobs is None
+            else invent_odds(request.scored or text, -0.1 if logprob is None else logprob)
+        )
         for place, word in enumerate(words):
             yield Chunk(text=word, tokens=1, odds=odds[place : place + 1])
         written_tokens = 0 if request.compared else len(words)

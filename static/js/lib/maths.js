@@ -26,11 +26,12 @@ export async function loadMaths(styleUrl) {
 export function splitFormulas(text) {
   /** @type {Piece[]} */
   const pieces = [];
+  const ends = newFinder(text);
   let done = 0;
   for (OPENERS.lastIndex = 0; ; ) {
     const match = OPENERS.exec(text);
     if (!match) break;
-    const found = readFormula(text, match.index, match[0]);
+    const found = readFormula(text, match.index, match[0], ends);
     if (!found) continue;
     if (match.index > done) pieces.push({ kind: "text", text: text.slice(done, match.index) });
     pieces.push(found.piece);
@@ -40,15 +41,30 @@ export function splitFormulas(text) {
   return pieces;
 }
 
-/** @param {string} text @param {number} start @param {string} opener @returns {{piece: Piece, end: number} | null} */
-function readFormula(text, start, opener) {
+/**
+ * Return what says where a mark comes next at or behind a place, or -1; places rise. It remembers what it found: many
+ * openers without an end would else each read the rest of the text.
+ * @param {string} text @returns {(mark: string, from: number) => number}
+ */
+function newFinder(text) {
+  /** @type {Map<string, number>} */
+  const next = new Map();
+  return (mark, from) => {
+    let place = next.get(mark) ?? 0;
+    if (place >= 0 && place < from) next.set(mark, (place = text.indexOf(mark, from)));
+    return place;
+  };
+}
+
+/** @param {string} text @param {number} start @param {string} opener @param {ReturnType<typeof newFinder>} ends @returns {{piece: Piece, end: number} | null} */
+function readFormula(text, start, opener, ends) {
   if (text[start - 1] === "\\" && opener.startsWith("$")) return null;
   if (opener.startsWith("\\boxed")) {
     const end = closeBraces(text, start + opener.length - 1);
     return end ? { piece: { kind: "inline", text: text.slice(start, end) }, end } : null;
   }
   const inside = start + opener.length;
-  const close = text.indexOf(CLOSERS[opener], inside);
+  const close = ends(CLOSERS[opener], inside);
   if (close <= inside || close - inside > LONGEST_FORMULA) return null;
   const tex = text.slice(inside, close);
   if (opener === "$" && !isLikelyFormula(tex, text[close + 1])) return null;
