@@ -44,7 +44,7 @@ def import_suite(page, address):
 def start_run(page, address):
     page.get_by_role("checkbox", name="Parallel-Distill-Refine").uncheck()
     expect(page.locator("#estimate")).to_contain_text(f"{3 * PROBLEMS} lanes")
-    page.get_by_role("button", name="Start the run").click()
+    page.locator("#run").click()
 
 
 def names_on(page):
@@ -65,7 +65,7 @@ def test_the_matrix_fills_as_verdicts_come_and_leads_to_the_lanes(board, live_si
         page.get_by_role("checkbox", name=strategy).uncheck()
     page.locator("#id_sampling-temperature").fill("0.1")  # another recipe, so that the board stays as it is
     page.get_by_label("Repeats").fill("2")
-    page.get_by_role("button", name="Start the run").click()
+    page.locator("#run").click()
 
     expect(page.get_by_role("status")).to_contain_text(f"of {2 * PROBLEMS} lanes ended")
     page.evaluate("window.isSamePage = true")
@@ -85,7 +85,7 @@ def test_a_run_can_be_stopped_and_continued_from_its_matrix(board, live_site, ne
     for strategy in ("Self-consistency", "Sequential Refinement", "Parallel-Distill-Refine"):
         page.get_by_role("checkbox", name=strategy).uncheck()
     page.locator("#id_sampling-temperature").fill("0.2")
-    page.get_by_role("button", name="Start the run").click()
+    page.locator("#run").click()
     expect(page.get_by_role("status")).to_contain_text("working")
 
     page.get_by_role("button", name="Stop the run").click()
@@ -95,6 +95,27 @@ def test_a_run_can_be_stopped_and_continued_from_its_matrix(board, live_site, ne
 
     expect(page.get_by_role("status")).to_contain_text(f"{PROBLEMS} of {PROBLEMS} lanes ended", timeout=60_000)
     expect(page.locator("#matrix")).to_have_attribute("data-status", "finished", timeout=30_000)
+
+
+def test_recipes_on_a_suite_are_made_equal_saved_and_added_as_in_a_comparison(board, live_site, new_viewer):
+    page = new_viewer().page
+    page.goto(live_site.address + "suites/browser-sums/run")
+
+    page.get_by_role("group", name="Equal total tokens").get_by_role("button", name="Medium").click()
+    expect(page.locator("#total_tokens-medium")).to_have_attribute("aria-pressed", "true")
+    votes = page.locator(".strategy-card").filter(has=page.get_by_role("checkbox", name="Self-consistency", exact=True))
+    expect(votes.get_by_label("Drafts", exact=True)).to_have_value("16")
+    votes.get_by_text("More settings").click()
+    votes.get_by_label("Save recipe as").fill("Medium votes")
+    votes.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Saved as Medium votes")).to_be_visible()
+    for title in ("Direct", "Self-consistency", "Sequential Refinement", "Parallel-Distill-Refine"):
+        page.get_by_role("checkbox", name=title, exact=True).uncheck()
+    page.get_by_label("A saved recipe").select_option("Medium votes")
+    page.get_by_role("button", name="Add it").click()
+
+    expect(page.locator("#run")).to_contain_text(f"Run {PROBLEMS} lanes")
+    expect(page.locator("#estimate")).to_contain_text(f"{PROBLEMS} lanes on {PROBLEMS} problems")
 
 
 def test_sorting_turns_the_rows_without_a_new_page_and_survives_a_reload(board, new_viewer):
@@ -169,7 +190,8 @@ def test_a_strategy_says_what_it_did_here_and_one_button_runs_what_is_missing(bo
     page = new_viewer(may_complain=LEAVING).page
     page.goto(live_site.address + "strategies/self_consistency/")
     here = page.get_by_role("region", name="Results here")
-    expect(here.get_by_role("row", name="Other settings")).to_contain_text(re.compile(r"[0-9.]+ [0-9]+–[0-9]+"))
+    expect(here.get_by_role("row", name="Large")).to_contain_text("Not run yet")
+    expect(here.get_by_role("row", name="Small")).to_contain_text(re.compile(r"[0-9.]+ [0-9]+–[0-9]+"))
 
     here.get_by_role("button", name="Run what is missing").click()
 

@@ -20,7 +20,7 @@ from webapp.runs.capabilities import find_lacks
 from webapp.runs.fitting import Fitted, Place, find_presets, fit
 from webapp.runs.launching import RecipeSpec, start_run
 from webapp.runs.models import Lane, Recipe, Run
-from webapp.runs.models_on_server import ServedModel, ServerDown, list_models, shortest_context
+from webapp.runs.models_on_server import served_models, shortest_context
 from webapp.runs.setups import fitting_sampling
 from workers.core.strategy import Strategy
 from workers.strategies import catalog
@@ -82,7 +82,8 @@ class Here(NamedTuple):
 
 def look_here(strategy: Strategy) -> Here:
     """Return what the strategy did on the suite where it was run last, with a model that the server has."""
-    served, hindrance = _ask_models()
+    models, hindrance = served_models()
+    served = models or []
     suite, model = _find_place(strategy.slug, [one.name for one in served])
     hindrance = hindrance or " ".join(find_lacks(strategy.needs, model))
     lanes = Lane.objects.filter(recipe_id__in=list(_recipes_of(strategy.slug))).count()
@@ -99,13 +100,6 @@ def look_here(strategy: Strategy) -> Here:
     ]
     ranks = next((group.ranks for group in board.groups for row in group.rows if row in rows), "")
     return Here(model, suite, board.suite_problems, [*at_presets, *others[:MOST_OTHERS]], ranks, lanes, hindrance)
-
-
-def _ask_models() -> tuple[Sequence[ServedModel], str]:
-    try:
-        return list_models(), ""
-    except ServerDown as error:
-        return [], str(error)
 
 
 def _recipes_of(slug: str) -> Any:

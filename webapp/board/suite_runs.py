@@ -1,33 +1,29 @@
-"""Run recipes on a whole suite: the form, what it will cost, the start."""
+"""Run recipes on a whole suite: the form of a comparison, on every problem; what it will cost; the start."""
 
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 from django.db.models.functions import Length
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_http_methods
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_POST
 from pydantic import BaseModel, Field
 
-from webapp.board.views import find_versions, is_part, pick_version
-from webapp.catalog.forms import SettingsForm, write_texts
-from webapp.corpora.queries import corpus_choices
+from webapp.board.views import find_versions, pick_version
+from webapp.catalog.forms import SettingsForm
 from webapp.problems.models import Problem, Suite
-from webapp.runs.budgets import Budget, Ending
-from webapp.runs.forms import read_sampling
-from webapp.runs.launching import MAX_LANES, BadRecipe, RecipeSpec, start_run
+from webapp.runs import setups
+from webapp.runs.changing import change, save, show_recipes
+from webapp.runs.forms import ComparisonForm
+from webapp.runs.launching import MAX_LANES, BadRecipe, start_run
 from webapp.runs.models import Run
-from webapp.runs.models_on_server import ServerDown, model_names
-from webapp.runs.queries import estimate_recipe
-from workers.core.estimate import Estimate
-from workers.core.strategy import Strategy
-from workers.core.values import Sampling
-from workers.strategies import catalog
+from webapp.runs.models_on_server import served_models
+from webapp.runs.previews import Preview
+from webapp.runs.saved_recipes import find_saved
 
-FIRST_PICKS = ("direct", "self_consistency", "sequential_refinement", "parallel_distill_refine")
-MOST_CALLS = 256
-MOST_TOKENS = 20_000_000
+MOST_RECIPES = 64
 
 
 class Repeats(BaseModel):
@@ -36,173 +32,148 @@ class Repeats(BaseModel):
     repeats: int = Field(1, ge=1, le=64, title="Repeats", description="Lanes of each recipe on each problem.")
 
 
-class Choice(NamedTuple):
-    """A strategy in the form."""
+class Whole(NamedTuple):
+    """What the run will use at most: every call as long as it may be, every question as long as the longest."""
 
-    strategy: Strategy
-    form: SettingsForm
-    is_picked: bool
-
-
-class Cost(NamedTuple):
-    """What one recipe will use at most on one problem."""
-
-    strategy: Strategy
-    lane: Estimate
-
-
-class Estimated(NamedTuple):
-    """What the run will use at most: every call as long as it may be, the longest question of the suite."""
-
-    costs: list[Cost]
+    problems: int
     lanes: int
     total_tokens: int
-    error: str
 
 
-class SuiteRunForm:
-    """Everything on the page; the texts are flat, so that it works without scripts."""
+class SuiteRunForm(ComparisonForm):
+    """The form of a comparison, on all problems of a suite; its longest question stands for all."""
 
-    def __init__(self, texts: QueryDict, models: Sequence[str]) -> None:
-        """Read the texts. `models` are the names on the model server; none while it is down."""
-        self.models = models
-        self.model = texts.get("model", "") or (models[0] if models else "")
+    most_picked = MOST_RECIPES
+
+    def __init__(self, texts: QueryDict, suite: Suite) -> None:
+        """Read the texts, and ask what the model server has."""
+        self.suite = suite
+        served, self.server_fault = served_models()
+        self.problems = suite.places.count()
+        longest = suite.problems.order_by(Length("question").desc()).first()
+        setups.put_problem(texts, Problem(question=longest.question if longest else "-", grader="exact"))
+        super().__init__(texts, served)
         self.repeats = SettingsForm(Repeats, texts)
-        self.sampling = read_sampling(texts, "sampling")
-        self.budget = SettingsForm(Budget, texts, prefix="budget")
-        self.ending = SettingsForm(Ending, texts, prefix="ending")
-        picked, corpora = set(texts.getlist("pick")), corpus_choices()
-        self.choices = [
-            Choice(
-                strategy, SettingsForm(strategy.params, texts, prefix=f"params-{slug}", corpora=corpora), slug in picked
-            )
-            for slug, strategy in catalog().items()
-        ]
-        self.errors: list[str] = []
-
-    @property
-    def picked(self) -> list[Choice]:
-        """Return what is ticked."""
-        return [choice for choice in self.choices if choice.is_picked]
-
-    @cached_property
-    def is_valid(self) -> bool:
-        """Say whether a run can be started, and collect why not."""
-        if not self.picked:
-            self.errors.append("Pick at least one strategy.")
-        if self.model not in self.models:
+        self.repeats.is_valid()
+        self.errors += [str(fault) for fault in self.problem.errors.get("question", ())]
+        if not longest:
+            self.errors.append(f"{suite} has no problems.")
+        if self.lanes > MAX_LANES:
             self.errors.append(
-                f"The model server has no ‘{self.model[:100]}’; it has {', '.join(self.models) or 'none'}."
+                f"This run would have {self.lanes:,} lanes; the most is {MAX_LANES:,}. Ask for fewer repeats."
             )
-        forms = [self.repeats, self.sampling, self.budget, self.ending, *(choice.form for choice in self.picked)]
-        are_fine = [form.is_valid() for form in forms]
-        return all(are_fine) and not self.errors
-
-    @property
-    def specs(self) -> list[RecipeSpec]:
-        """Return the recipes of a valid form."""
-        settle = self.ending.values["settle"] == "on"
-        return [
-            RecipeSpec(choice.strategy.slug, choice.form.values, self.model, self.sampling.values, settle=settle)
-            for choice in self.picked
-        ]
 
     @property
     def repeat_count(self) -> int:
-        """Return the repeats of a valid form."""
-        return int(self.repeats.values["repeats"])
+        """Return how often each problem is asked; once, while that is wrong."""
+        return int(self.repeats.values.get("repeats", 1))
 
+    @property
+    def lanes(self) -> int:
+        """Return how many lanes the run will have."""
+        return len(self.picked) * self.problems * self.repeat_count
 
-def first_texts() -> QueryDict:
-    """Return the form as somebody first sees it: four strategies at their defaults."""
-    texts = QueryDict(mutable=True)
-    known = catalog()
-    texts.setlist("pick", [slug for slug in FIRST_PICKS if slug in known] or list(known)[:4])
-    written = {"repeats": "1", **write_texts(Ending(), "ending")}
-    written |= {**write_texts(Sampling(), "sampling"), **write_texts(Budget(), "budget")}
-    for slug, strategy in known.items():
-        written |= write_texts(strategy.params(), f"params-{slug}")
-    for name, text in written.items():
-        texts[name] = text
-    return texts
+    def is_valid(self) -> bool:
+        """Say whether a run can be started."""
+        return self.repeats.is_valid() and super().is_valid()
 
-
-def estimate_run(form: SuiteRunForm, suite: Suite) -> Estimated | None:
-    """Play every picked recipe without a model; None while the form has faults."""
-    if not form.is_valid:
-        return None
-    longest = suite.problems.order_by(Length("question").desc()).first()
-    if longest is None:
-        return Estimated([], 0, 0, f"{suite} has no problems.")
-    costs = [Cost(choice.strategy, _estimate(choice, form, longest)) for choice in form.picked]
-    lanes = suite.places.count() * form.repeat_count
-    return Estimated(
-        costs,
-        lanes=lanes * len(costs),
-        total_tokens=lanes * sum(cost.lane.total_tokens for cost in costs),
-        error=_too_much(costs, lanes * len(costs)),
-    )
-
-
-def _estimate(choice: Choice, form: SuiteRunForm, problem: Problem) -> Estimate:
-    assert choice.form.settings is not None  # the form is valid
-    return estimate_recipe(
-        choice.strategy.slug, choice.form.settings.model_dump_json(), Sampling.model_validate(form.sampling.values),
-        len(problem.question.encode()), MOST_CALLS, MOST_TOKENS,
-    )  # fmt: skip
-
-
-def _too_much(costs: Sequence[Cost], lanes: int) -> str:
-    if lanes > MAX_LANES:
-        return f"This run would have {lanes:,} lanes; the most is {MAX_LANES:,}. Ask for fewer repeats."
-    for cost in costs:
-        if cost.lane.is_cut:
-            return (
-                f"{cost.strategy.title} may make more than {MOST_CALLS} calls or use more than {MOST_TOKENS:,} "
-                "tokens on one problem. Ask for less."
-            )
-    return ""
+    def estimate(self, preview: Preview) -> Whole:
+        """Return what the whole run will use at most."""
+        return Whole(self.problems, self.lanes, preview.total_tokens * self.problems * self.repeat_count)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def suite_run(request: HttpRequest, suite_slug: str) -> HttpResponse:
-    """Show the form; on POST start the run and go to its matrix."""
-    texts = request.POST if request.method == "POST" else request.GET
-    suite = pick_version(find_versions(suite_slug), texts.get("version", ""))
-    models, trouble = _ask_models()
-    form = SuiteRunForm(texts if "repeats" in texts else first_texts(), models)
-    estimated = estimate_run(form, suite)
-    if request.method == "POST" and estimated and not estimated.error:
+    """Show the form; on POST start the run and go to its matrix, or change the form by one of its other buttons."""
+    suite = _find_suite(request, suite_slug)
+    read = _reader(suite)
+    if request.method != "POST":
+        return _show(request, suite, read(_opening_texts(request)))
+    texts = request.POST.copy()
+    verb, _, target = str(texts.get("do") or "run").partition(":")
+    if verb == "run":
+        return _run(request, suite, read(texts))
+    if verb == "save":
+        return _show(request, suite, save(texts, target, read))
+    change(texts, verb, target, read)
+    return _show(request, suite, read(texts))
+
+
+@require_POST
+def suite_run_preview(request: HttpRequest, suite_slug: str) -> HttpResponse:
+    """Return what the picked recipes will cost, and the faults of every field."""
+    suite = _find_suite(request, suite_slug)
+    form = _reader(suite)(request.POST.copy())
+    return render(request, "runs/_preview.html", {**_context(suite, form), "is_part": True})
+
+
+def _find_suite(request: HttpRequest, slug: str) -> Suite:
+    asked = request.POST if request.method == "POST" else request.GET
+    return pick_version(find_versions(slug), asked.get("version", ""))
+
+
+def _reader(suite: Suite) -> Callable[[QueryDict], SuiteRunForm]:
+    return partial(_read, suite)
+
+
+def _read(suite: Suite, texts: QueryDict) -> SuiteRunForm:
+    setups.complete(texts)
+    return SuiteRunForm(texts, suite)
+
+
+def _opening_texts(request: HttpRequest) -> QueryDict:
+    """Return the form as somebody first sees it: saved recipes that the address names, or four strategies."""
+    texts = first_texts()
+    if "recipe" in request.GET:
+        setups.put_saved(texts, find_saved(request.GET.getlist("recipe")))
+    return texts
+
+
+def first_texts() -> QueryDict:
+    """Return the texts of a comparison, once on each problem."""
+    texts = setups.default_setup()
+    texts["repeats"] = str(Repeats().repeats)
+    return texts
+
+
+def _run(request: HttpRequest, suite: Suite, form: SuiteRunForm) -> HttpResponse:
+    context = _context(suite, form)  # finds the lanes that ask for too much
+    if form.server_fault:
+        form.errors.append(f"{form.server_fault} Nothing was started.")
+    if form.is_valid():
         try:
-            return redirect("run_matrix", run_id=_start(form, suite).pk)
-        except (BadRecipe, ValueError) as error:
+            return redirect("run_matrix", run_id=_start(form).pk)
+        except BadRecipe as error:
             form.errors.append(str(error))
-    context: dict[str, Any] = {
-        "suite": suite, "problems": suite.places.count(), "form": form,
-        "estimated": estimated, "trouble": trouble,
-    }  # fmt: skip
-    template = "board/_estimate.html" if is_part(request) and request.method != "POST" else "board/suite_run.html"
-    has_fault = request.method == "POST"
-    return render(request, template, context, status=422 if has_fault else 200)
+    return render(request, "board/suite_run.html", context, status=422)
 
 
-def _ask_models() -> tuple[list[str], str]:
-    try:
-        return model_names(), ""
-    except ServerDown as error:
-        return [], str(error)
+def _show(request: HttpRequest, suite: Suite, form: ComparisonForm) -> HttpResponse:
+    assert isinstance(form, SuiteRunForm)
+    return render(request, "board/suite_run.html", _context(suite, form))
 
 
-def _start(form: SuiteRunForm, suite: Suite) -> Run:
-    problems = [place.problem for place in suite.places.select_related("problem")]
+def _context(suite: Suite, form: SuiteRunForm) -> dict[str, Any]:
+    shown = show_recipes(form)
+    return {
+        **shown,
+        "suite": suite,
+        "whole": form.estimate(shown["preview"]),
+        "form_url": reverse("suite_run", args=[suite.slug]),
+        "preview_url": reverse("suite_run_preview", args=[suite.slug]),
+        "server_fault": form.server_fault,
+    }
+
+
+def _start(form: SuiteRunForm) -> Run:
     limits = form.budget.values
     return start_run(
-        problems=problems,
-        recipes=form.specs,
-        title=str(suite),
-        suite=suite,
+        problems=[place.problem for place in form.suite.places.select_related("problem")],
+        recipes=[form.spec(card) for card in form.picked],
+        title=str(form.suite),
+        suite=form.suite,
         repeats=form.repeat_count,
-        budget_tokens=limits.get("tokens"),
-        budget_seconds=limits.get("seconds"),
-        seed=limits.get("seed"),
+        budget_tokens=limits["tokens"],
+        budget_seconds=limits["seconds"],
+        seed=limits["seed"],
     )

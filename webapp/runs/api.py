@@ -16,8 +16,8 @@ from webapp.runs import launching, models_on_server, previews, queries
 from webapp.runs.budgets import MOST_CALLS, MOST_TOKENS, Axis, Goal
 from webapp.runs.continuing import continue_run
 from webapp.runs.equalizing import equalize_spec
-from webapp.runs.forms import ProblemForm
 from webapp.runs.models import Call, Event, Lane, Recipe, Run, SavedRecipe
+from webapp.runs.problem_form import ProblemForm
 from webapp.runs.queries import estimate_recipe
 from webapp.runs.saving import spec_of
 from workers.core.values import Sampling

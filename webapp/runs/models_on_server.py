@@ -45,6 +45,14 @@ _memory: dict[str, tuple[float, "list[ServedModel] | ServerDown | None"]] = {}
 """Address to when it was asked and what came of it."""
 
 
+def served_models() -> tuple[list[ServedModel] | None, str]:
+    """Return the models of the server; None, and why in a sentence, while it cannot be asked."""
+    try:
+        return list_models(), ""
+    except ServerDown as fault:
+        return None, str(fault)
+
+
 def model_names() -> list[str]:
     """Return the names of the models on the server, the configured one first. Raises ServerDown."""
     return [model.name for model in list_models()]

@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 from webapp.runs.budgets import MOST_CALLS, MOST_TOKENS, Goal
 from webapp.runs.fitting import Place, Preset, find_presets, fit
-from webapp.runs.forms import MOST_QUESTION_BYTES, Card, ComparisonForm
+from webapp.runs.forms import Card, ComparisonForm
+from webapp.runs.problem_form import MOST_QUESTION_BYTES
 from webapp.runs.queries import estimate_recipe
 from workers.core.estimate import Estimate
 from workers.core.values import Sampling

@@ -4,22 +4,21 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from webapp.corpora.models import Corpus
 from webapp.problems.models import Problem, SuitePlace
 from webapp.runs import setups
-from webapp.runs.equalizing import equalize
-from webapp.runs.fitting import find_presets
-from webapp.runs.forms import MOST_LANES, ComparisonForm, ProblemForm
+from webapp.runs.changing import change, save, show_recipes
+from webapp.runs.forms import ComparisonForm
 from webapp.runs.launching import start_run
-from webapp.runs.models import Run, SavedRecipe
-from webapp.runs.models_on_server import ServedModel, ServerDown, list_models
+from webapp.runs.models import Run
+from webapp.runs.models_on_server import served_models
 from webapp.runs.picking import Picker, find_problems
-from webapp.runs.previews import preview, question_bytes, shared_sampling
+from webapp.runs.previews import preview
+from webapp.runs.problem_form import ProblemForm
 from webapp.runs.saved_recipes import find_saved
-from webapp.runs.saving import save_card
-from workers import strategies
 
 REMEMBERED = "new_run"
 """The last set-up, kept in the session: the page then arrives filled in, with scripts or without."""
@@ -35,13 +34,16 @@ def new_run(request: HttpRequest) -> HttpResponse:
     if verb == "run":
         return _run(request, texts)
     if verb == "save":
-        return _show(request, texts, form=_save(texts, target))
-    _CHANGES.get(verb, _look_again)(texts, target)
+        return _show(request, texts, form=save(texts, target, _read))
+    if verb == "take":
+        _take_problem(texts, target)
+    else:
+        change(texts, verb, target, _read)
     return _show(request, texts)
 
 
 def _run(request: HttpRequest, texts: QueryDict) -> HttpResponse:
-    served, fault = _served_models()
+    served, fault = served_models()
     setups.complete(texts)
     form = ComparisonForm(texts, served)
     preview(form)  # finds the lanes that ask for too much
@@ -57,7 +59,7 @@ def _run(request: HttpRequest, texts: QueryDict) -> HttpResponse:
 @require_POST
 def run_preview(request: HttpRequest) -> HttpResponse:
     """Return what the picked recipes will cost, and the faults of every field."""
-    served, _ = _served_models()
+    served, _ = served_models()
     form = ComparisonForm(request.POST, served)
     return render(request, "runs/_preview.html", {"form": form, "preview": preview(form), "is_part": True})
 
@@ -99,54 +101,13 @@ def _opening_texts(request: HttpRequest) -> QueryDict:
     return texts
 
 
-def _look_again(texts: QueryDict, target: str) -> None:
-    """Change nothing."""
-
-
 def _take_problem(texts: QueryDict, number: str) -> None:
     setups.put_problem(texts, _suite_problem(number))
     texts["source"] = "write"
 
 
-def _pick_many(texts: QueryDict, target: str) -> None:
-    setups.pick_many(texts, texts.get("model", ""))
-
-
-def _use_saved(texts: QueryDict, target: str) -> None:
-    for saved in find_saved([texts.get("saved", "")]):
-        setups.add_recipe(texts, saved.recipe, saved.name)
-    setups.put_picked_first(texts)
-
-
-def _equalize(texts: QueryDict, target: str) -> None:
-    form = _read(texts)
-    presets = {preset.name: preset.goal for preset in find_presets(shared_sampling(form), question_bytes(form))}
-    if goal := presets.get(target) or form.goal:
-        equalize(form, texts, goal)
-
-
-_CHANGES = {
-    "add": setups.add_card,
-    "drop": setups.drop_card,
-    "take": _take_problem,
-    "many": _pick_many,
-    "use": _use_saved,
-    "equal": _equalize,
-}
-"""What the other buttons do to the texts: the word before the colon to a function that gets what is behind it."""
-
-
-def _save(texts: QueryDict, number: str) -> ComparisonForm:
-    """Keep the recipe of a card under the name that its field says."""
-    form = _read(texts)
-    for card in form.cards:
-        if card.number == number:
-            save_card(form, card)
-    return form
-
-
 def _read(texts: QueryDict) -> ComparisonForm:
-    served, _ = _served_models()
+    served, _ = served_models()
     setups.complete(texts)
     return ComparisonForm(texts, served)
 
@@ -159,7 +120,7 @@ def _suite_problem(number: str) -> Problem:
 
 def _forget_missing_model(texts: QueryDict) -> None:
     """Let a remembered model go that the server no longer has."""
-    served, _ = _served_models()
+    served, _ = served_models()
     if served and texts.get("model") not in {model.name for model in served}:
         texts["model"] = ""
 
@@ -167,31 +128,21 @@ def _forget_missing_model(texts: QueryDict) -> None:
 def _show(
     request: HttpRequest, texts: QueryDict, *, form: ComparisonForm | None = None, status: int = 200
 ) -> HttpResponse:
-    _, fault = _served_models()
+    _, fault = served_models()
     form = form or _read(texts)
     context = {
-        "form": form,
-        "preview": preview(form),
+        **show_recipes(form),
+        "form_url": reverse("new_run"),
+        "preview_url": reverse("run_preview"),
         "server_fault": fault,
         "picker": _find(texts),
         "source": texts.get("source", "write"),
-        "families": list(dict.fromkeys((card.strategy.family, card.family_title) for card in form.cards)),
-        "strategy_count": len(strategies.catalog()),
-        "most_lanes": MOST_LANES,
-        "saved_recipes": SavedRecipe.objects.all(),
     }
     return render(request, "runs/new.html", context, status=status)
 
 
 def _find(texts: QueryDict) -> Picker:
     return find_problems(texts.get("suite", ""), texts.get("search", "")[:200])
-
-
-def _served_models() -> tuple[list[ServedModel] | None, str]:
-    try:
-        return list_models(), ""
-    except ServerDown as fault:
-        return None, str(fault)
 
 
 @transaction.atomic

@@ -1,5 +1,6 @@
 // @ts-check
-// The page of a new comparison. It works without this file: here are the LaTeX preview, the keys, the family filter.
+// The page of a new comparison, and of a run over a suite, which has no problem to type. It works without this file: here
+// are the LaTeX preview, the keys, the family filter.
 
 import { loadMaths, renderBlock, splitFormulas } from "../lib/maths.js";
 
@@ -19,6 +20,7 @@ let maths = null;
 
 /** Typeset the formulas of the problem below its text; the box stays away while there are none. */
 async function showMaths() {
+  if (!document.getElementById("id_question")) return;
   const text = byId("id_question", HTMLTextAreaElement).value;
   byId("question-size", HTMLElement).textContent = `about ${tokens(text).toLocaleString("en")} tokens`;
   const isShort = text.length <= MOST_PREVIEWED;
@@ -56,7 +58,8 @@ function showFirstFault() {
   const fault = [...form.querySelectorAll(".field__error")].find((error) => error.textContent?.trim());
   if (!fault) return;
   const step = fault.closest(".col-2") ? "s2" : fault.closest(".col-3") ? "s3" : "s1";
-  byId(step, HTMLInputElement).checked = true;
+  const choice = document.getElementById(step);
+  if (choice instanceof HTMLInputElement) choice.checked = true;
   document.getElementById(fault.id.replace(/_error$/, ""))?.focus();
 }
 

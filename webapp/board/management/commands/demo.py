@@ -14,12 +14,12 @@ from django.urls import reverse
 from kombu.exceptions import OperationalError
 
 from webapp.board.matrix import Progress, load_progress
-from webapp.board.suite_runs import FIRST_PICKS
 from webapp.problems.models import Suite
 from webapp.runs.continuing import continue_run
 from webapp.runs.launching import RecipeSpec, cancel_run, check_recipe, start_run
 from webapp.runs.models import Recipe, Run
 from webapp.runs.models_on_server import ServerDown, model_names
+from webapp.runs.setups import FIRST_PICKS
 from webapp.runs.templatetags.amounts import clock
 from workers.app import app
 from workers.core.values import Sampling
