@@ -4,68 +4,43 @@ It reads what it is asked out of the call's role and prompt, as a real model doe
 their `\boxed{…}`. What it says depends on the trial and the call's key alone, never on who is faster.
 """
 
+import asyncio
 import random
 import re
 from collections.abc import AsyncGenerator, Callable, Sequence
 from math import exp, log, log1p
-from typing import NamedTuple
 
+from tests.theory.skill import (
+    A_WAY,
+    ACCEPTED,
+    ANSWERS,
+    BEGUN,
+    ENTROPY_LOGITS,
+    FAULTY,
+    HELPFUL,
+    NO_ERROR,
+    REJECTED,
+    SOUND,
+    STEPS,
+    STRETCH,
+    STRETCHES,
+    SURE,
+    TRACE,
+    TURNING_POINT,
+    UNSURE,
+    USELESS,
+    Skill,
+    hurry,
+    strengthen,
+    tell_logprob,
+)  # fmt: skip
 from workers.core.model import Chunk, Request, estimate_tokens
-from workers.core.values import FinishReason, TokenOdds, Usage
+from workers.core.values import TokenOdds, Usage
 
-ANSWERS = ("42", "17", "23", "57", "91")
-"""The right answer, then wrong ones."""
-ACCEPTED, REJECTED = 9, 2
-"""Scores from 0 to 10 that a judge gives."""
-STEPS = 3
-"""Paragraphs of a solution; one of them, anywhere, is faulty in a wrong one."""
-SOUND, FAULTY = "It follows.", "It seems."
-NO_ERROR = "No error found."
-HELPFUL, USELESS = "A harbor lies there.", "Few deserts are wet."
-"""Texts; who has read the former makes half as many mistakes."""
-SURE, UNSURE = 6.0, 4.0
-"""Confidence of all words of a draft, in nats."""
-MUSINGS = "Hm. " * 40
-"""What a draft whose words are measured begins with."""
-TURNING_POINT = 0.8
-"""The temperature at which drafts are best; at others they are as without steps."""
-ENTROPY_LOGITS = {0.2: 1.113, 0.4: 1.894, 0.6: 2.539, 0.8: 3.093, 1.0: 2.934, 1.2: 0.461}
-"""By temperature, what two alternatives are apart: their entropies are 0.025, 0.05, 0.075, 0.1, 0.2 and 0.675."""
+Piece = tuple[str, int]
+"""A part of a text, and its tokens."""
 
 _BOX = re.compile(r"\\boxed\{(\d+)\}")
-
-
-class Skill(NamedTuple):
-    """How well the reasoner does what is not drafting; all but `leaning` are probabilities."""
-
-    keep: float = 0.9
-    """A right solution is rewritten into a right one."""
-    mend: float = 0.3
-    """A wrong solution is rewritten into a right one; otherwise it keeps its answer."""
-    accept: float = 0.8
-    """A judge calls right what is right."""
-    fooled: float = 0.3
-    """A judge calls right what is wrong."""
-    prefer: float = 0.75
-    """A judge of several prefers a right one to a wrong one."""
-    leaning: float = 3
-    """Who reads several solutions follows a right one so many times as readily as a wrong one."""
-    step: float = 0.6
-    """A next step is sound, after steps that are."""
-    alike: float = 0.95
-    """A judge of two beginnings is right about whether they will end alike."""
-
-
-def strengthen(shares: Sequence[float]) -> tuple[float, ...]:
-    """Return the shares of the large model: it makes half as many mistakes of each kind."""
-    wrong = [share / 2 for share in shares[1:]]
-    return (1 - sum(wrong), *wrong)
-
-
-def hurry(shares: Sequence[float]) -> tuple[float, ...]:
-    """Return the shares of drafts without steps: right less often, but their mistakes differ more."""
-    right = 0.8 * shares[0]
-    return (right, *[(1 - right) / (len(shares) - 1)] * (len(shares) - 1))
 
 
 class Reasoner:
@@ -77,6 +52,8 @@ class Reasoner:
         self.drafts = 0
         self.whole_drafts = 0
         """Their tokens, had all been written to the end."""
+        self.large = 0
+        """Drafts of the large model."""
         self._shares = shares
         self._skill = skill
         self._trial = trial
@@ -90,38 +67,43 @@ class Reasoner:
             return
         chance = random.Random(f"{self._trial}/{request.key}")
         text = self._say(request, chance)
-        if request.top_logprobs is not None and request.role == "draft":
-            text = MUSINGS + text
-        pieces = re.findall(r"\s*\S+", text) if request.top_logprobs is not None else [text]
-        odds = self._weigh(request, text, chance)
-        size = sum(estimate_tokens(piece) for piece in pieces)
+        pieces = _cut(request, text)
+        odds = self._weigh(request, text, pieces, chance) if request.top_logprobs is not None else [()] * len(pieces)
+        whole = sum(size for _, size in pieces)
         if request.role in ("draft", "prefix") and not request.continues:
             self.drafts += 1
-            self.whole_drafts += size + self._unwritten
-        for piece in pieces:
-            written = estimate_tokens(piece)
-            self.completion_tokens += written
-            measured = (TokenOdds(piece, *odds),) if request.top_logprobs is not None else ()
-            yield Chunk(text=piece, tokens=written, odds=measured)
+            self.whole_drafts += whole
+            self.large += request.model == "large"
+        room = request.max_tokens
+        for (piece, size), measured in zip(pieces, odds, strict=True):
+            if written := min(size, room):
+                room -= written
+                self.completion_tokens += written
+                yield Chunk(text=piece, tokens=written, odds=measured)
+            if len(pieces) > 1:
+                await asyncio.sleep(0)  # drafts that are written at once grow side by side
         prompt = sum(estimate_tokens(message.content) for message in request.messages)
-        reason: FinishReason = "length" if self._unwritten else "stop"
-        written = request.max_tokens if self._unwritten else size
-        yield Chunk(finish_reason=reason, usage=Usage(prompt_tokens=prompt, completion_tokens=written))
+        usage = Usage(prompt_tokens=prompt, completion_tokens=min(whole, request.max_tokens))
+        yield Chunk(finish_reason="length" if whole > request.max_tokens else "stop", usage=usage)
 
     async def count_tokens(self, text: str) -> int:
         return estimate_tokens(text)
 
-    def _weigh(self, request: Request, text: str, chance: random.Random) -> tuple[float, tuple[tuple[str, float], ...]]:
-        """Return the log-probability of each token and its alternatives: surer where a judge would accept the text."""
+    def _weigh(
+        self, request: Request, text: str, pieces: Sequence[Piece], chance: random.Random
+    ) -> list[tuple[TokenOdds, ...]]:
+        """Return the log-probabilities of each piece: surer where a judge would accept the text."""
         if request.top_p == 1:  # a sweep of temperatures
             logit = ENTROPY_LOGITS[round(request.temperature, 1)]
             sure = -log1p(exp(-logit))
-            return sure, (("word", sure), ("other", sure - logit))
+            return [(TokenOdds("word", sure, (("word", sure), ("other", sure - logit))),) * STRETCH] * len(pieces)
         if text in ("0", "1"):
-            return log(0.9), ((text, log(0.9)), ("1" if text == "0" else "0", log(0.1)))
+            other = "1" if text == "0" else "0"
+            return [(TokenOdds(text, log(0.9), ((text, log(0.9)), (other, log(0.1)))),)]
         answers = _BOX.findall(text)
         sureness = SURE if answers and self._accepts(answers[-1], chance) else UNSURE
-        return -sureness, (("word", -sureness),)
+        levels = [sureness + self._skill.noise * chance.gauss() for _ in pieces]
+        return [(TokenOdds("word", tell_logprob(level), (("word", -level),)),) * STRETCH for level in levels]
 
     def _write_tokens(self, request: Request) -> Chunk:
         """Write, or weigh, a box: all its tokens are certain but for the answer, drawn by the model's own shares."""
@@ -151,7 +133,7 @@ class Reasoner:
         return -10.0 + level * (1.0 if chance.random() < rate else 0.2)
 
     def _say(self, request: Request, chance: random.Random) -> str:
-        self._request, self._unwritten = request, 0
+        self._request = request
         prompt = "\n".join(message.content for message in request.messages)
         for role, cue, act in ACTS:
             if request.role == role and cue in prompt:
@@ -177,17 +159,16 @@ class Reasoner:
         return ""
 
     def begin(self, prompt: str, chance: random.Random) -> str:
-        """Write the first words of a draft, from which its answer can be guessed."""
+        """Begin a draft with words from which its answer can be guessed."""
         answer = chance.choices(ANSWERS[: len(self._shares)], weights=self._shares)[0]
-        self._unwritten = estimate_tokens(MUSINGS + _write_solution(answer, chance))
-        return f"A way to {answer} ({chance.random():.6f})"
+        return f"{A_WAY} {answer} ({chance.random():.6f}). But wait.\nAnd so on."
 
     def go_on(self, prompt: str, chance: random.Random) -> str:
-        found = re.findall(r"A way to (\d+)", self._request.messages[-1].content)
-        return MUSINGS + _write_solution(found[-1], chance)
+        found = re.findall(rf"{A_WAY} (\d+)", self._request.messages[-1].content)
+        return _write_solution(found[-1], chance)
 
     def foresee_alike(self, prompt: str, chance: random.Random) -> str:
-        one, other = re.findall(r"A way to (\d+)", prompt)
+        one, other = re.findall(rf"{A_WAY} (\d+)", prompt)
         return str(int((one == other) == (chance.random() < self._skill.alike)))
 
     def hurry(self, prompt: str, chance: random.Random) -> str:
@@ -209,6 +190,10 @@ class Reasoner:
         answer = ANSWERS[0] if FAULTY not in prompt + text else self._change(ANSWERS[0], chance)
         return f"{text} So \\boxed{{{answer}}}." if number == STEPS else text
 
+    def list_steps(self, prompt: str, chance: random.Random) -> str:
+        count = int(re.findall(r"Write (\d+) different ways", prompt)[0])
+        return "\n".join(f"{number}. {self.step(prompt, chance)}" for number in range(1, count + 1))
+
     def propose(self, prompt: str, chance: random.Random) -> str:
         return f"STEP {self.step(prompt, chance)}"
 
@@ -218,11 +203,13 @@ class Reasoner:
 
     def pick_proposal(self, prompt: str, chance: random.Random) -> str:
         """Prefer what leads to the right answer."""
-        shown = re.findall(r"--- proposal \d+ begins.*?---\n(.*?)\n--- proposal", prompt, re.S)
-        return self._pick([_BOX.findall(each) == [ANSWERS[0]] or SOUND in each for each in shown], chance)
+        shown = re.findall(r"--- (?:proposal|beginning) \d+ begins.*?---\n(.*?)\n--- ", prompt, re.S)
+        return self._pick(
+            [_BOX.findall(each) == [ANSWERS[0]] or (SOUND in each and FAULTY not in each) for each in shown], chance
+        )
 
     def think(self, prompt: str, chance: random.Random) -> str:
-        """Find an answer; when made to think on, think again about the last one."""
+        """Find an answer, or think again about the last one."""
         answers = _BOX.findall(prompt)
         return self._rewrite(answers[-1:], chance) if answers else self._draft(self._shares, chance)
 
@@ -307,6 +294,16 @@ class Reasoner:
         marks = [self._accepts(answer, chance) for answer in _BOX.findall(prompt)]
         return "Verdict: " + ", ".join(str(ACCEPTED if mark else REJECTED) for mark in marks)
 
+    def review(self, prompt: str, chance: random.Random) -> str:
+        """Accept an evaluation that accepts what is right, and nothing else."""
+        marks = re.findall(r"Verdict: (\d[\d, ]*)", prompt)[0].split(", ")
+        is_good = all(
+            (mark == str(ACCEPTED)) == (answer == ANSWERS[0])
+            for mark, answer in zip(marks, _BOX.findall(prompt), strict=False)
+        )
+        rate = self._skill.accept if is_good else self._skill.fooled
+        return f"Verdict: {ACCEPTED if chance.random() < rate else REJECTED}"
+
     def verify_step(self, prompt: str, chance: random.Random) -> str:
         """Look at the last step alone."""
         shown = max(prompt.rfind(SOUND), prompt.rfind(FAULTY))
@@ -324,6 +321,20 @@ class Reasoner:
         return f"Verdict: {chance.choice(chosen)}"
 
 
+def _cut(request: Request, text: str) -> list[Piece]:
+    """Return the pieces in which a text comes."""
+    if request.role == "prefix":
+        first, rest = text.splitlines(keepends=True)
+        return [(first, BEGUN), (rest, TRACE - BEGUN)]
+    if request.role == "draft" and request.continues and A_WAY in request.messages[-1].content:
+        return [(text, TRACE - BEGUN)]
+    if request.role == "draft" and request.top_logprobs is not None:
+        words = re.findall(r"\s*\S+", text)
+        words = ["Hm. "] * (STRETCHES * STRETCH - len(words)) + words
+        return [("".join(words[start : start + STRETCH]), STRETCH) for start in range(0, len(words), STRETCH)]
+    return [(text, estimate_tokens(text))]
+
+
 def _write_solution(answer: str, chance: random.Random) -> str:
     steps = [SOUND] * STEPS
     if answer != ANSWERS[0]:
@@ -332,7 +343,7 @@ def _write_solution(answer: str, chance: random.Random) -> str:
 
 
 ACTS: Sequence[tuple[str, str, Callable[[Reasoner, str, random.Random], str]]] = [
-    ("draft", "A way to", Reasoner.go_on),
+    ("draft", A_WAY, Reasoner.go_on),
     ("write", "Solve the problem step by step.", Reasoner.stop),
     ("rewrite", "Texts that may help are to be found by a search.", Reasoner.describe_text),
     ("draft", "Say which of them you rely on.", Reasoner.read),
@@ -347,6 +358,10 @@ ACTS: Sequence[tuple[str, str, Callable[[Reasoner, str, random.Random], str]]] =
     ("parent", "You may hand parts of the work to helpers", Reasoner.spawn),
     ("child", "This is one part of a larger problem.", Reasoner.join),
     ("step", "Write each step as one paragraph that begins with `Step`", Reasoner.numbered_step),
+    ("look", "Write each step as one paragraph that begins with `Step`", Reasoner.numbered_step),
+    ("propose", "different ways to take the next step", Reasoner.list_steps),
+    ("review", "Is this evaluation careful", Reasoner.review),
+    ("judge", "N is the number of the best beginning", Reasoner.pick_proposal),
     ("draft", "Write nothing but the final answer", Reasoner.hurry),
     ("step", "Write the next step of a solution, and nothing else", Reasoner.step),
     ("draft", "Write the full solution, going on from these steps.", Reasoner.finish),

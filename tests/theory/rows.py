@@ -1,65 +1,47 @@
-"""The rows of the table: a strategy, its setting, and what theory expects of it."""
+"""The rows of the table: every strategy as it is by default, and what theory expects of it."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from tests.theory import drawn, expected, judged, searched, stopping
 from tests.theory.expected import Shares
-from tests.theory.measuring import Kind, World
-from tests.theory.reasoner import ACCEPTED, HELPFUL, REJECTED, STEPS, SURE, UNSURE, USELESS, Skill, hurry, strengthen
+from tests.theory.measuring import World
+from tests.theory.options import OPTIONS
+from tests.theory.row import (
+    ACCEPT,
+    CONTEST,
+    FOOLED,
+    JUDGE,
+    KEEP,
+    LEANING,
+    LIKELY,
+    MEND,
+    PREFER,
+    REWRITE,
+    SCORES,
+    SILENT,
+    STEP,
+    STEPWISE,
+    Row,
+    vote_of,
+)  # fmt: skip
+from tests.theory.skill import (
+    ACCEPTED,
+    BEGUN,
+    HELPFUL,
+    REJECTED,
+    STEPS,
+    STRETCH,
+    STRETCHES,
+    SURE,
+    TRACE,
+    UNSURE,
+    USELESS,
+    hurry,
+    strengthen,
+)  # fmt: skip
+from tests.theory.stopping import Stopped
 from workers.strategies import catalog
-
-MIXED = World(
-    "mixed",
-    (Kind(0.5, (0.6, 0.25, 0.15)), Kind(0.5, (0.3, 0.45, 0.25))),
-)
-LIKELY = World(
-    "likely",
-    (Kind(0.5, (0.9, 0.06, 0.04)), Kind(0.5, (0.55, 0.25, 0.2))),
-)
-SILENT = World("silent", (Kind(1, (0.4, 0.3, 0.1)),))
-STEPWISE = World("stepwise", (Kind(1, (0.6, 0.25, 0.15)),))
-
-SKILL = Skill()
-KEEP, MEND, ACCEPT, FOOLED, PREFER, LEANING, STEP, ALIKE = SKILL
-SCORES = (ACCEPTED / 10, REJECTED / 10)
-JUDGE = {"accept": ACCEPT, "fooled": FOOLED}
-REWRITE = {"keep": KEEP, "mend": MEND, "leaning": LEANING}
-
-
-class Saving(NamedTuple):
-    """What is claimed of a strategy that stops by itself."""
-
-    like: int
-    """It is as accurate as a vote of so many drafts, always all written,"""
-    claim: float
-    """and writes at least this part of them less."""
-    expect: Callable[[Shares], float] | None = None
-    """The mean number of drafts."""
-
-
-class Row(NamedTuple):
-    """One line of the table."""
-
-    strategy: str
-    params: Mapping[str, Any]
-    expect: Callable[[Shares], float]
-    world: World = MIXED
-    saving: Saving | None = None
-
-    @property
-    def title(self) -> str:
-        return catalog()[self.strategy].title
-
-    @property
-    def setting(self) -> str:
-        """Return the parameters in the strategy's own words, and the world."""
-        strategy = catalog()[self.strategy]
-        return f"{strategy.describe(strategy.params.model_validate(self.params))}; {self.world.name}"
-
-    @property
-    def theory(self) -> float:
-        return self.world.average(self.expect)
 
 
 def _pdr(distiller: str, widths: tuple[int, ...] = (4, 2, 1)) -> Row:
@@ -130,13 +112,15 @@ def _tournament(form: str, comparisons: int, *, distinct: bool = True) -> Row:
     )  # fmt: skip
 
 
-def _infinity(batch: int, certainty: float, like: int) -> Row:
-    def stopped(shares: Shares) -> stopping.Stopped:
-        return stopping.best_of_infinity(shares, 40, batch, certainty, 0.3)
+def _infinity(
+    certainty: float, like: int, claim: float, *, most: int = 40, batch: int = 1, world: World = LIKELY
+) -> Row:
+    def stopped(shares: Shares) -> Stopped:
+        return stopping.best_of_infinity(shares, most, batch, certainty, 0.3)
 
     return Row(
-        "best_of_infinity", {"most_drafts": 40, "batch": batch, "certainty": certainty},
-        lambda shares: stopped(shares).accuracy, LIKELY, Saving(like, 0.5, lambda shares: stopped(shares).drafts),
+        "best_of_infinity", {"most_drafts": most, "batch": batch, "certainty": certainty},
+        lambda shares: stopped(shares).accuracy, world, vote_of(like, claim, lambda shares: stopped(shares).drafts),
     )  # fmt: skip
 
 
@@ -156,12 +140,47 @@ def _bred(spread: float) -> Row:
     )  # fmt: skip
 
 
-def _confident(drafts: int, kept: int, like: int, claim: float) -> Row:
-    params = {"drafts": drafts, "warm_up": 4, "kept": kept, "window": 8}
+def _confident(drafts: int, kept: int, claim: float) -> Row:
+    """Few drafts, whose words are all as sure: the accuracy is exact."""
+    params = {"drafts": drafts, "warm_up": 4, "kept": kept, "window": STRETCH}
     return Row(
         "confidence_voting", params,
         lambda shares: stopping.confident(shares, drafts, 4, kept, 0.95, **JUDGE, values=(SURE, UNSURE)),
-        LIKELY, Saving(like, claim),
+        LIKELY, vote_of(drafts, claim, lambda shares: _draw_confident(shares, LIKELY, drafts, 4, 64, kept).drafts),
+    )  # fmt: skip
+
+
+def _confident_as_published(kept: int, claim: float) -> Row:
+    """As many drafts as in the paper; their confidence has noise, and each lane is dear."""
+    params = {"drafts": 512, "warm_up": 16, "batch": 16, "kept": kept, "window": STRETCH}
+
+    def drawn_of(shares: Shares) -> Stopped:
+        return _draw_confident(shares, CONTEST, 512, 16, 16, kept)
+
+    return Row(
+        "confidence_voting", params, lambda shares: drawn_of(shares).accuracy, CONTEST,
+        vote_of(512, claim, lambda shares: drawn_of(shares).drafts), 0.2,
+    )  # fmt: skip
+
+
+def _draw_confident(shares: Shares, world: World, drafts: int, warm_up: int, batch: int, kept: int) -> Stopped:
+    return drawn.confident(
+        shares, drafts, warm_up, batch, kept, 0.95, **JUDGE, values=(SURE, UNSURE), noise=world.skill.noise,
+        stretches=STRETCHES,
+    )  # fmt: skip
+
+
+def _pruned(traces: int, claim: float, world: World, part: float = 1, **params: Any) -> Row:
+    params = {"traces": traces, "prefix": "tokens", "prefix_tokens": BEGUN, "compared": 3, "finished": 5, **params}
+
+    def drawn_of(shares: Shares) -> Stopped:
+        return drawn.pruned(
+            shares, traces, params["compared"], params["finished"], alike=world.skill.alike, begun=BEGUN, whole=TRACE
+        )
+
+    return Row(
+        "deep_prune", params, lambda shares: drawn_of(shares).accuracy, world,
+        vote_of(traces, claim, lambda shares: drawn_of(shares).drafts)._replace(less=0.03), part,
     )  # fmt: skip
 
 
@@ -177,7 +196,7 @@ def _speculated(rule: str, alpha: float, value: Callable[[Shares, Shares, float]
     return Row("speculative_cascade", params, lambda shares: value(shares, strengthen(shares), alpha))
 
 
-ROWS = (
+MAIN = (
     Row("direct", {}, lambda shares: shares[0]),
     Row("direct", {}, lambda shares: shares[0], SILENT),
     Row("self_consistency", {"drafts": 5}, lambda shares: expected.vote(shares, 5)),
@@ -185,7 +204,8 @@ ROWS = (
     Row("self_consistency", {"drafts": 8}, lambda shares: expected.vote(shares, 8), SILENT),
     _weighted("weighted_voting", {"drafts": 5, "judges": 1}, (ACCEPTED, REJECTED)),
     _weighted("weighted_voting", {"drafts": 5, "judges": 3, "weights": "verdict"}, (1, 0)),
-    _infinity(1, 7, like=9), _infinity(1, 20, like=22), _infinity(4, 20, like=22),
+    _infinity(7, 9, 0.5), _infinity(20, 22, 0.5), _infinity(20, 22, 0.5, batch=4),
+    _infinity(10, 10, 0.7, most=100, world=CONTEST), _infinity(100, 100, 0.9, most=100, world=CONTEST),
     Row("sequential_refinement", {"rounds": 3}, lambda shares: expected.chain(shares[0], 3, KEEP, MEND)),
     Row(
         "sequential_refinement", {"rounds": 3, "error_analysis": True},
@@ -200,11 +220,9 @@ ROWS = (
     _tournament("teams", 1), _tournament("groups", 3),
     _scrutinized(4, 2, 2), _scrutinized(6, 4, 3),
     _cautious(4, 2, 0.1, "log"), _cautious(4, 2, 0.3, "root"), _cautious(4, 2, 0.1, "log", all_agree=True),
-    _confident(12, 50, like=12, claim=0.3), _confident(12, 90, like=12, claim=0.2),
-    Row(
-        "deep_prune", {"traces": 8, "prefix": "tokens", "prefix_tokens": 8},
-        lambda shares: drawn.pruned(shares, 8, compared=3, finished=5, alike=ALIKE), LIKELY, Saving(8, 0.2),
-    ),
+    _confident(12, 50, 0.3), _confident(12, 90, 0.2),
+    _confident_as_published(90, 0.56), _confident_as_published(10, 0.847),
+    _pruned(8, 0.3, LIKELY), _pruned(512, 0.8, CONTEST, 0.03, finished=20),
     Row(
         "temperature_from_entropy", {"hottest": 1.2, "samples": 1, "smoothing": False, "drafts": 8},
         lambda shares: expected.vote(shares, 8),
@@ -235,7 +253,7 @@ ROWS = (
     ),
     Row(
         "ab_mcts", {"nodes": 5, "batch": 1},
-        lambda shares: drawn.bandit_tree(shares[0], 5, keep=KEEP, mend=MEND, **JUDGE, scores=SCORES),
+        lambda shares: drawn.bandit_tree((shares[0],), 5, keep=KEEP, mend=MEND, **JUDGE, scores=SCORES),
     ),
     Row(
         "propose_and_judge", {"steps": 2, "proposals": 3},
@@ -264,3 +282,6 @@ ROWS = (
         lambda shares: judged.whole_and_steps(shares[0], 4, STEPS, **JUDGE),
     ),
 )  # fmt: skip
+
+ROWS = tuple(sorted((*MAIN, *OPTIONS), key=lambda row: list(catalog()).index(row.strategy)))
+"""All of the table, in the catalogue's order."""

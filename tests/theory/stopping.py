@@ -18,7 +18,9 @@ class Stopped(NamedTuple):
 
 
 @cache
-def best_of_infinity(shares: Shares, most: int, batch: int, certainty: float, unseen: float) -> Stopped:
+def best_of_infinity(
+    shares: Shares, most: int, batch: int, certainty: float, unseen: float, smoothing: int = 0
+) -> Stopped:
     """Draw until the leading answer is certain; a batch is paid whole."""
     open_: dict[Counts, float] = {(0,) * len(shares): 1.0}
     accuracy = drafts = 0.0
@@ -30,7 +32,8 @@ def best_of_infinity(shares: Shares, most: int, batch: int, certainty: float, un
                 later[after] = later.get(after, 0) + weight * share
         open_ = {}
         for counts, weight in later.items():
-            if n < most and bayes_factor(tuple(sorted(filter(None, counts), reverse=True)), unseen) < certainty:
+            seen = tuple(sorted(filter(None, counts), reverse=True))
+            if n < most and bayes_factor(seen, unseen, smoothing) < certainty:
                 open_[counts] = weight
             else:
                 accuracy += weight * first_of_best(counts)
@@ -39,15 +42,15 @@ def best_of_infinity(shares: Shares, most: int, batch: int, certainty: float, un
 
 
 @cache
-def bayes_factor(counts: Counts, unseen: float) -> float:
+def bayes_factor(counts: Counts, unseen: float, smoothing: int = 0) -> float:
     """Integrate over the logarithm of the leader's gamma variable, on a grid."""
-    leader, *rivals = counts
-    u = np.linspace(-40, np.log(leader + 12 * leader**0.5 + 40), 8_001)
+    leader, *rivals = (count + smoothing for count in counts)
+    u = np.linspace(-40, np.log(leader + 12 * leader**0.5 + 40), 2_001)
     x = np.exp(u)
-    below = np.prod([gammainc(rival, x) for rival in (*rivals, unseen)], axis=0)
+    below = np.prod([gammainc(rival, x) for rival in (*rivals, unseen + smoothing)], axis=0)
     density = np.exp(leader * u - x - gammaln(leader))
     doubt = float(np.trapezoid(density * (1 - below), u))
-    return len(counts) * (1 - doubt) / doubt
+    return (len(counts) + smoothing) * (1 - doubt) / doubt
 
 
 def confident(

@@ -6,13 +6,14 @@ from concurrent.futures import ProcessPoolExecutor
 from statistics import NormalDist
 from typing import NamedTuple
 
-from tests.theory.expected import vote
 from tests.theory.measuring import Measured, measure
-from tests.theory.rows import ROWS, SKILL, Row
+from tests.theory.row import Row
+from tests.theory.rows import ROWS
 from webapp.board.statistics import Interval
 
 DOUBT = 0.05
 """The probability that any row of a table disagrees by chance alone."""
+ROUNDING = 1e-9
 
 
 class Compared(NamedTuple):
@@ -20,33 +21,44 @@ class Compared(NamedTuple):
 
     row: Row
     theory: float
+    saving: float
+    """The part saved, by theory; 0 where nothing is claimed."""
     measured: Measured
-    interval: Interval
+    z: float
+    """How wide intervals are, in standard errors."""
+
+    @property
+    def interval(self) -> Interval:
+        return self.measured.interval(self.z)
 
     @property
     def agrees(self) -> bool:
         return self.interval.low <= self.theory <= self.interval.high
 
     @property
-    def saved(self) -> float:
-        """The part of the tokens that a vote as accurate writes and this strategy does not."""
+    def saved(self) -> Interval:
+        """The part of its rival's work that the strategy spares."""
         assert self.row.saving is not None
-        measured = self.measured
-        like = self.row.saving.like * measured.whole_drafts / measured.drafts
-        return 1 - measured.tokens / measured.trials / like
+        spent = self.measured.large if self.row.saving.of == "large model" else self.measured.written
+        half = self.z * spent.error + ROUNDING
+        return Interval(*(1 - (spent.value + way * half) / self.row.saving.drafts for way in (1, -1)))
+
+    @property
+    def saves_as_expected(self) -> bool:
+        return self.row.saving is None or self.saved.low <= self.saving <= self.saved.high
 
     @property
     def keeps_its_claim(self) -> bool:
-        """Say whether it was as accurate as the vote it is compared with, as far as this can be told, and cheaper."""
+        """Say whether it is as often right as its rival, by theory and as far as this can be told, and cheaper."""
         saving = self.row.saving
         if saving is None:
             return True
-        like = self.row.world.average(lambda shares: vote(shares, saving.like))
-        return like <= self.interval.high and self.saved >= saving.claim
+        rival = self.row.world.average(saving.accuracy)
+        return rival <= min(self.theory + saving.less, self.interval.high) and sum(self.saved) / 2 >= saving.claim
 
     @property
     def is_good(self) -> bool:
-        return self.agrees and self.keeps_its_claim
+        return self.agrees and self.saves_as_expected and self.keeps_its_claim
 
 
 def z_of(rows: int) -> float:
@@ -54,10 +66,11 @@ def z_of(rows: int) -> float:
     return NormalDist().inv_cdf(1 - DOUBT / rows / 2)
 
 
-def compare(row: Row, trials: int, rows: int = len(ROWS)) -> Compared:
-    """Play a row; `rows` are as many as its table has."""
-    measured = measure(row.strategy, row.params, row.world, SKILL, trials)
-    return Compared(row, row.theory, measured, measured.interval(z_of(rows)))
+def compare(row: Row, trials: int, rows: Sequence[Row] = ROWS) -> Compared:
+    """Play a row, a dear one fewer times; `rows` are those of its table."""
+    claims = len(rows) + sum(each.saving is not None for each in rows)
+    measured = measure(row.strategy, row.params, row.world, max(1, round(trials * row.part)))
+    return Compared(row, row.theory, row.saved, measured, z_of(claims))
 
 
 def compare_all(rows: Sequence[Row], trials: int) -> Iterator[Compared]:
@@ -68,7 +81,7 @@ def compare_all(rows: Sequence[Row], trials: int) -> Iterator[Compared]:
             yield Compared(row, *found)
 
 
-def _compare_row(place: int, trials: int) -> tuple[float, Measured, Interval]:
+def _compare_row(place: int, trials: int) -> tuple[float, float, Measured, float]:
     """Return what a process can send to another: a row holds functions, so it is named by its place."""
     _, *found = compare(ROWS[place], trials)
     return tuple(found)  # type: ignore[return-value]
@@ -79,7 +92,7 @@ HEAD = "| Strategy | Setting | Theory | Measured | Interval | Trials | Verdict |
 
 def write_line(compared: Compared) -> str:
     """Return a row of the table."""
-    row, theory, measured, interval = compared
+    row, theory, measured, interval = compared.row, compared.theory, compared.measured, compared.interval
     cells = (
         row.title, row.setting, f"{theory:.3f}", f"{measured.accuracy:.3f}",
         f"{interval.low:.3f} to {interval.high:.3f}", f"{measured.trials:,}", _say_verdict(compared),
@@ -97,6 +110,9 @@ def _say_verdict(compared: Compared) -> str:
     saving = compared.row.saving
     words = ["agrees" if compared.agrees else "**disagrees**"]
     if saving:
+        low, high = compared.saved
+        agreed = "as theory says" if compared.saves_as_expected else "**theory disagrees**"
         kept = "as good as" if compared.keeps_its_claim else "**claim not kept**:"
-        words.append(f"{kept} {saving.like} drafts with {compared.saved:.0%} of their tokens saved")
+        words.append(f"{kept} {saving.rival} with {compared.saving:.0%} of its {saving.unit} saved, {agreed}")
+        words.append(f"measured {low:.1%} to {high:.1%}, claimed {saving.claim:.0%}")
     return "; ".join(words)

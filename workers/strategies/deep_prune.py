@@ -87,7 +87,8 @@ def describe(params: Params) -> str:
     words = f"{params.words} word{'s' if params.words > 1 else ''}"
     start = words if params.prefix == "words" else f"{params.prefix_tokens:,} tokens"
     end = f"{params.finished} finished" if params.final == "largest" else "one of each cluster"
-    return f"{params.traces} traces · {start} · threshold {params.threshold:g} · {end}"
+    most = f" · at most {params.clusters} clusters" if params.clusters < min(32, params.traces) else ""
+    return f"{params.traces} traces · {start} · threshold {params.threshold:g}{most} · {end}"
 
 
 @strategy(

@@ -88,6 +88,7 @@ EXAMPLE = Example(
 def describe(params: Params) -> str:
     """Return the parameters in a few words."""
     heats = f"{params.samples} at each of {len(list_temperatures(params.step, params.hottest))} temperatures"
+    heats += "" if params.smoothing else ", not smoothed"
     return f"{heats} · {'vote' if params.form == 'vote' else 'best'} of {params.drafts}"
 
 

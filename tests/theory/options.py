@@ -1,0 +1,200 @@
+"""The rows of options that change what a strategy does."""
+
+from collections.abc import Callable
+from typing import Any
+
+from tests.theory import drawn, expected, grown, searched, stopping, variants
+from tests.theory.expected import Shares
+from tests.theory.measuring import World
+from tests.theory.row import (
+    ACCEPT,
+    FOOLED,
+    JUDGE,
+    KEEP,
+    LIKELY,
+    MEND,
+    MIXED,
+    PREFER,
+    REWRITE,
+    SCORES,
+    STEP,
+    STEPWISE,
+    Row,
+    Saving,
+)  # fmt: skip
+from tests.theory.skill import (
+    BEGUN,
+    ENTROPY_LOGITS,
+    STEPS,
+    STRETCH,
+    STRETCHES,
+    SURE,
+    TRACE,
+    TURNING_POINT,
+    UNSURE,
+    Skill,
+    hurry,
+    strengthen,
+)  # fmt: skip
+
+NOISY = World("mixed, noisy", MIXED.kinds, Skill(noise=1.0))
+CHANGE = {"keep": KEEP, "mend": MEND}
+
+
+def _tree(form: str, *, batch: int = 1, models: int = 1, choose: str = "thompson") -> Row:
+    params = {"nodes": 5, "batch": batch, "form": form, "models": models, "choose": choose}
+
+    def expect(shares: Shares) -> float:
+        rates = (shares[0], strengthen(shares)[0])[:models]
+        return drawn.bandit_tree(
+            rates, 5, **CHANGE, **JUDGE, scores=SCORES, form=form, batch=batch, is_ucb=choose == "ucb",
+            trials=3_000 if form == "mixed" else 10_000,
+        )  # fmt: skip
+
+    return Row("ab_mcts", params, expect)
+
+
+def _beams(strategy: str, *, trees: int, kept: int, width: int, **options: Any) -> Row:
+    params: dict[str, Any] = {"kept": kept} if strategy == "beam_search" else {"trees": trees}
+    return Row(
+        strategy, {**params, "width": width, "steps": STEPS, **options},
+        lambda shares: grown.grown(
+            shares, STEP, STEPS, trees=trees, kept=kept, width=width, **JUDGE, scores=SCORES, **options
+        ),
+        STEPWISE,
+    )  # fmt: skip
+
+
+def _offline(score: str) -> Row:
+    return Row(
+        "confidence_voting", {"mode": "offline", "drafts": 8, "kept": 50, "score": score, "window": STRETCH},
+        lambda shares: grown.confident_offline(
+            shares, 8, 50, score, **JUDGE, values=(SURE, UNSURE), noise=1.0, stretches=STRETCHES, stretch=STRETCH
+        ),
+        NOISY,
+    )  # fmt: skip
+
+
+def _infinity(**options: Any) -> Row:
+    params = {"most_drafts": 40, "batch": 1, "certainty": 20, **options}
+
+    def stopped(shares: Shares) -> stopping.Stopped:
+        small, large = options.get("weights", (1, 0))
+        mix = tuple((small * a + large * b) / (small + large) for a, b in zip(shares, strengthen(shares), strict=True))
+        return stopping.best_of_infinity(mix, 40, 1, 20, 0.3, int(options.get("smoothing", False)))
+
+    return Row("best_of_infinity", params, lambda shares: stopped(shares).accuracy, LIKELY)
+
+
+def _pruned(*, is_largest: bool = True, **options: Any) -> Row:
+    params = {"traces": 8, "compared": 3, "finished": 5, **options}
+    most = options.get("clusters", 32)
+
+    def pruned(shares: Shares) -> stopping.Stopped:
+        return drawn.pruned(
+            shares, 8, 3, 5, alike=LIKELY.skill.alike, begun=BEGUN, whole=TRACE, most=most, is_largest=is_largest
+        )
+
+    return Row("deep_prune", params, lambda shares: pruned(shares).accuracy, LIKELY)
+
+
+def _warmed(**options: Any) -> Row:
+    """Drafts where the entropy turns: as good as can be only at one temperature."""
+    entropies = dict(zip(ENTROPY_LOGITS, (0.025, 0.05, 0.075, 0.1, 0.2, 0.675), strict=True))
+    is_best = options.get("form") == "best_of_n"
+    warmest = variants.turns_at(entropies, is_smoothed=options["smoothing"]) + 0.1 * is_best
+    right, wrong = ({0: 1 - rate, 1: rate} for rate in (ACCEPT, FOOLED))
+
+    def expect(shares: Shares) -> float:
+        shares = shares if abs(warmest - TURNING_POINT) < 1e-9 else hurry(shares)
+        return expected.best_scored(shares[0], right, wrong, 8) if is_best else expected.vote(shares, 8)  # type: ignore[arg-type]
+
+    return Row("temperature_from_entropy", {"hottest": 1.2, "samples": 1, "drafts": 8, **options}, expect)
+
+
+def _speculated(rule: str, alpha: float, value: Callable[[Shares, Shares], float], world: World = LIKELY) -> Row:
+    params = {"rule": rule, "alpha": alpha, "temperature": 1}
+    return Row("speculative_cascade", params, lambda shares: value(shares, strengthen(shares)), world)
+
+
+def _reduced(reduce: str) -> Row:
+    return Row(
+        "process_evaluation", {"drafts": 4, "steps": STEPS, "reduce": reduce},
+        lambda shares: variants.whole_and_steps(shares[0], 4, STEPS, reduce, **JUDGE),
+    )  # fmt: skip
+
+
+def _sure(confidence: str, logprob: float) -> Row:
+    return Row(
+        "cascade", {"confidence": confidence, "logprob": logprob},
+        lambda shares: searched.asked_itself(shares[0], strengthen(shares)[0], 1, 1, **JUDGE),
+    )  # fmt: skip
+
+
+OPTIONS = (
+    Row(
+        "sequential_refinement", {"rounds": 5, "patience": 1},
+        lambda shares: variants.patient(shares[0], 5, 1, **CHANGE),
+    ),
+    Row(
+        "recursive_self_aggregation", {"population": 4, "sample": 2, "rounds": 4, "islands": 2},
+        lambda shares: variants.from_two_islands(shares, 2, **REWRITE),
+    ),
+    Row(
+        "prompted_aggregation", {"drafts": 4, "aggregations": 1, "enough": 0.75},
+        lambda shares: variants.merged_unless(shares, 4, 0.75, 1, **REWRITE),
+    ),
+    Row(
+        "generative_reward", {"drafts": 4, "evaluations": 3, "kept": 1},
+        lambda shares: variants.reviewed(shares, 4, 3, 1, **JUDGE),
+    ),
+    Row(
+        "cascade", {"samples": 5, "share": 1},
+        lambda shares: searched.cascaded(shares, strengthen(shares)[0], 5, 5), LIKELY,
+        Saving(
+            "the large model alone", lambda shares: strengthen(shares)[0], 1, 0.3,
+            lambda shares: 1 - sum(share**5 for share in shares), of="large model",
+        ),
+    ),
+    Row(
+        "best_of_n", {"drafts": 5, "judges": 1, "selector": "majority"},
+        lambda shares: expected.vote(shares, 5),
+    ),
+    _tree("beta"), _tree("mixed"), _tree("gaussian", batch=3),
+    _tree("gaussian", models=2), _tree("gaussian", models=2, choose="ucb"),
+    _infinity(weights=(2, 1)), _infinity(smoothing=True),
+    Row(
+        "tree_of_thoughts", {"search": "depth", "thoughts": 2, "depth": 2, "visits": 4},
+        lambda shares: grown.depth_first(STEP, 2, 2, 4, **JUDGE, **CHANGE), STEPWISE,
+    ),
+    Row(
+        "tree_of_thoughts", {"thoughts": 3, "evaluate": "vote", "evaluations": 3, "kept": 1, "depth": 2},
+        lambda shares: grown.voted(STEP, 3, 2, 3, prefer=PREFER, **CHANGE), STEPWISE,
+    ),
+    Row(
+        "tree_of_thoughts", {"thoughts": 3, "generate": "propose", "kept": 1, "depth": 3},
+        lambda shares: searched.tree(STEP, 3, 1, 3, **JUDGE, **CHANGE), STEPWISE,
+    ),
+    _beams("beam_search", trees=1, kept=2, width=2),
+    _beams("beam_search", trees=1, kept=1, width=4, judges=3, selector="naive"),
+    _beams("beam_search", trees=1, kept=1, width=4, ahead=1),
+    *[
+        _beams("diverse_verifier_tree_search", trees=2, kept=1, width=2, reduce=reduce)
+        for reduce in ("min", "product", "mean", "mean_logit")
+    ],
+    _beams("diverse_verifier_tree_search", trees=2, kept=1, width=2, selector="majority"),
+    *[_offline(score) for score in ("mean", "tail", "bottom_windows", "lowest_window")],
+    _pruned(prefix="words", words=2), _pruned(prefix="tokens", prefix_tokens=BEGUN, clusters=2),
+    _pruned(prefix="tokens", prefix_tokens=BEGUN, final="representatives", is_largest=False),
+    _warmed(smoothing=True), _warmed(smoothing=False, form="best_of_n"),
+    _speculated("chow", 0.2, lambda q, p: variants.left_whole(q, p, max(q) >= 0.8)),
+    _speculated("diff", 0.1, lambda q, p: variants.left_whole(q, p, max(q) >= max(p) - 0.1)),
+    _speculated("v1", 0.3, lambda q, p: variants.left_single(q, p, [share >= max(p) - 0.3 for share in q])),
+    _speculated("v2", 0.7, lambda q, p: variants.left_single(q, p, [share >= max(p) - 0.7 for share in p]), MIXED),
+    *[_reduced(reduce) for reduce in ("last", "min", "product", "mean_logit")],
+    Row(
+        "propose_and_judge", {"steps": 2, "proposals": 3, "judges": 3},
+        lambda shares: variants.picked(STEP, 3, 2, PREFER, 3), STEPWISE,
+    ),
+    _sure("mean", -0.35), _sure("sum", -24), _sure("decile", -0.35), _sure("lowest", -0.35),
+)  # fmt: skip
