@@ -1,7 +1,8 @@
 """Asks other libraries what they choose, and writes it down: `make references`, in an environment of its own.
 
 Knows nothing of Retort; `tests/workers/strategies/test_references.py` compares. its_hub is handed drafts, in their
-order, and scores; treequest grows trees, and every distribution it draws from is kept, with the value drawn.
+order, and scores; treequest grows trees, and every distribution it draws from is kept, with the value drawn. bm25s
+ranks passages.
 """
 
 import asyncio
@@ -22,6 +23,7 @@ def main() -> None:
     _write("mixed_models.json", "treequest", _fit_mixed_models())
     _write("thoughts.json", "treequest", _grow_thoughts())
     _write("beams.json", "its_hub", [_search_beams(seed, size, steps) for seed, (size, steps) in enumerate(BEAMS)])
+    _write("rankings.json", "bm25s", [_rank_passages(seed) for seed in range(40)])
 
 
 def _write(name: str, library: str, cases: list[dict[str, Any]]) -> None:
@@ -278,6 +280,23 @@ def _search_beams(seed: int, size: int, steps: int) -> dict[str, Any]:
     search = BeamSearch(StepGeneration(steps - 1, "\n\n"), Judge(), beam_width=1)
     best = asyncio.run(search.ainfer(Writer(), "Why?", size))
     return {"size": size, "steps": steps, "scores": scores, "best": best["content"].split("\n\n")}
+
+
+def _rank_passages(seed: int) -> dict[str, Any]:
+    """Let bm25s score every passage of a collection as Lucene does; words are drawn as rare as in a language."""
+    import bm25s  # type: ignore[import-not-found]
+
+    chance = random.Random(seed)
+    words = [f"w{rank}" for rank in range(60)]
+    weights = [1 / (rank + 1) for rank in range(60)]
+    passages = [chance.choices(words, weights, k=chance.randint(1, 40)) for _ in range(chance.randint(2, 30))]
+    query = chance.choices([*words, "unknown"], [*weights, 0.1], k=chance.randint(1, 25))
+    known = {word for passage in passages for word in passage}
+    ranker = bm25s.BM25(method="lucene", k1=1.2, b=0.75, dtype="float64")
+    ranker.index(passages, show_progress=False)
+    asked = [word for word in query if word in known]
+    scores = [round(float(score), 9) for score in ranker.get_scores(asked)] if asked else [0.0] * len(passages)
+    return {"passages": [" ".join(passage) for passage in passages], "query": " ".join(query), "scores": scores}
 
 
 if __name__ == "__main__":

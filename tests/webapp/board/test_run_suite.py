@@ -7,6 +7,7 @@ import pytest
 
 from tests.webapp.board.builders import make_suite
 from webapp.board.suite_runs import first_texts
+from webapp.corpora.importing import import_corpus
 from webapp.runs import models_on_server
 from webapp.runs.models import Lane, Run, SavedRecipe
 from workers.strategies import catalog
@@ -167,3 +168,15 @@ def test_a_suite_without_problems_cannot_be_run(client, served):
 
     assert response.status_code == 422
     assert "Sums, v1 has no problems." in response.content.decode()
+
+
+def test_a_suite_is_run_over_a_corpus(client, served):
+    make_suite()
+    corpus = import_corpus(content=b"One and one are two.", name="Sums").corpus
+
+    page = client.get("/suites/sums/run").content.decode()
+    response = post(client, fields(pick="retrieve_and_reason", params__retrieve_and_reason__corpus=corpus.reference))
+
+    assert f'<option value="{corpus.reference}">Sums · 1 passage</option>' in page
+    assert response.status_code == 302
+    assert {lane.recipe.params["corpus"] for lane in Lane.objects.select_related("recipe")} == {corpus.reference}

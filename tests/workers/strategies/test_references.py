@@ -32,6 +32,7 @@ from workers.strategies._bandits import (
     find_upper_bounds,
     learn_all,
 )
+from workers.strategies._retrieving import Collection, find_passages
 from workers.strategies._stopping import find_doubt
 from workers.strategies._trees import Node, keep_best
 from workers.strategies._votes import Bloc, find_heaviest
@@ -275,3 +276,19 @@ async def test_a_beam_search_ends_where_that_of_its_hub_ends(case: dict[str, Any
 
     assert played.answer is not None
     assert re.findall(r"idea \d+", played.answer.text) == case["best"]
+
+
+# --- rankings: bm25s --------------------------------------------------------------------------------------------------
+
+RANKINGS = read_cases("rankings.json")
+STEEPNESS = 1.2
+"""Lucene leaves out the factor k + 1, which changes no order; the paper, and we, have it."""
+
+
+@pytest.mark.parametrize("case", RANKINGS, ids=range(len(RANKINGS)))
+def test_passages_are_scored_as_lucene_does(case: dict[str, Any]):
+    found = find_passages(Collection(case["passages"]), case["query"])
+
+    theirs = {place: score * (STEEPNESS + 1) for place, score in enumerate(case["scores"]) if score}
+    assert {each.place: each.score for each in found} == pytest.approx(theirs)
+    assert [each.place for each in found] == sorted(theirs, key=lambda place: (-round(theirs[place], 6), place))
