@@ -29,6 +29,7 @@ __all__ = [
     "has_ended",
     "run_facts",
     "what_failures_cost",
+    "what_was_written",
 ]
 
 
@@ -96,6 +97,12 @@ def run_facts(run: Run, view: View) -> dict[str, Any]:
         "problem": {"question": problem.question, "answer": problem.answer, "grader": problem.grader},
         "lanes": [describe_lane(lane, problem.question) for lane in lanes],
     }
+
+
+def what_was_written(lane_id: int) -> QuerySet[Event, dict[str, Any]]:
+    """Return the facts of a lane that hold text to read, in the order in which they were stored."""
+    kinds = ("round_opened", "call_finished", "call_failed", "call_cancelled", "workspace_written", "note_taken")
+    return Event.objects.filter(lane_id=lane_id, kind__in=kinds).values_list("body", flat=True)
 
 
 def describe_lane(lane: Lane, question: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ urlpatterns = [
     path("recipes/<int:saved_id>/rename", views_recipes.rename, name="recipe_rename"),
     path("recipes/<int:saved_id>/delete", views_recipes.delete, name="recipe_delete"),
     path("r/<str:run_id>/", views_run.run, name="run"),
+    path("r/<str:run_id>/text", views_run.text, name="run_text"),
     path("r/<str:run_id>/snapshot", views_run.snapshot, name="run_snapshot"),
     path("r/<str:run_id>/calls/<int:lane_id>/<str:key>", views_run.call, name="run_call"),
     path("r/<str:run_id>/cancel", views_run.cancel, name="run_cancel"),

@@ -2,6 +2,7 @@
 
 import asyncio
 
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -41,10 +42,30 @@ def run(request: HttpRequest, run_id: str) -> HttpResponse:
         "problem": facts["problem"],
         "lane_count": len(facts["lanes"]),
         "place": place,
+        "results": list(zip(facts["lanes"], _lanes(view), strict=True)),
         "snapshot_url": reverse("run_snapshot", args=[run_id]) + place,
         "socket_path": f"/ws/runs/{run_id}{place}",
     }
     return render(request, "runs/run.html", context)
+
+
+def _lanes(view: queries.View) -> QuerySet[Lane]:
+    return Lane.objects.filter(id__in=view.lane_ids).order_by("column")
+
+
+@require_GET
+def text(request: HttpRequest, run_id: str) -> HttpResponse:
+    """Show all that was written as text alone, for readers without scripts."""
+    found, view = _load(request, run_id)
+    if view.is_matrix:
+        return redirect("run_matrix", run_id=run_id)
+    facts = queries.run_facts(found, view)
+    lanes = [
+        (lane, result, queries.what_was_written(result.pk))
+        for lane, result in zip(facts["lanes"], _lanes(view), strict=True)
+    ]
+    context = {"run": found, "problem": facts["problem"], "lanes": lanes, "query": request.META["QUERY_STRING"]}
+    return render(request, "runs/text.html", context)
 
 
 @require_GET

@@ -78,12 +78,12 @@ export function newControls(facts, listener) {
     say(`Lane ${place + 1}, ${facts.lanes[place].title}, ${ENDINGS[lane.state]}${verdict ? `: ${verdict.text.toLowerCase()}` : ""}.${lane.state === "failed" ? " The others go on." : ""}`);
   }
 
-  /** @param {Run} run @param {readonly Lane[]} lanes @param {number} scale */
-  function paint(run, lanes, scale) {
+  /** @param {Run} run as it is, whatever a replay shows of it @param {boolean} isWhole no replay shows a part of it @param {number} scale */
+  function paint(run, isWhole, scale) {
     setText(byId("scale-note"), view() === "lanes" ? `Bars share one scale: 0 to ${short(scale)} tokens` : "");
-    setText(byId("ledger-label"), isOver(run) ? "Result" : "Ledger");
+    setText(byId("ledger-label"), isOver(run) && isWhole ? "Result" : "Ledger");
     stop.hidden = isOver(run);
-    const broken = lanes.filter((lane) => lane.state === "failed" || lane.state === "cancelled").length;
+    const broken = [...run.lanes.values()].filter((lane) => lane.state === "failed" || lane.state === "cancelled").length;
     byId("continue").hidden = !(isOver(run) && broken);
     setText(byId("continue-label"), run.status === "cancelled" ? "Continue" : `Retry ${broken} failed`);
     const repeat = document.getElementById("repeat");
@@ -99,13 +99,15 @@ export function newControls(facts, listener) {
 
   /**
    * @param {{step: (by: number) => void, isOpen: () => boolean}} sheet
+   * @param {{toggle: () => void, step: (by: number) => void, isOffered: () => boolean}} replay
    * @param {() => ReturnType<typeof import("./grid.js").newGrid>} grid
    */
-  function keys(sheet, grid) {
+  function keys(sheet, replay, grid) {
     const isBusy = () => sheet.isOpen() || keysDialog.open || stopDialog.open;
     const unlessBusy = (/** @type {() => boolean | void} */ act) => () => (isBusy() || view() !== "lanes" ? false : act());
     const numbers = facts.lanes.slice(0, 9).map((_, place) => [String(place + 1), unlessBusy(() => grid().setFocus(place))]);
     const step = (/** @type {number} */ by) => () => (sheet.isOpen() ? sheet.step(by) : unlessBusy(() => stepRound(grid().focused().body, by))());
+    const inReplay = (/** @type {() => void} */ act) => () => (sheet.isOpen() || keysDialog.open || !replay.isOffered() ? false : act());
     return {
       ...Object.fromEntries(numbers),
       "[": step(-1),
@@ -113,13 +115,19 @@ export function newControls(facts, listener) {
       d: unlessBusy(() => grid().focused().toggleDiff()),
       v: unlessBusy(() => focusFirst(grid().focused().body, ".histogram")),
       Enter: unlessBusy(() => isNothingFocused() && openFirst(grid().focused().body)),
+      " ": (/** @type {KeyboardEvent} */ event) => (isPressable(event.target) ? false : inReplay(replay.toggle)()),
+      ",": inReplay(() => replay.step(-1)),
+      ".": inReplay(() => replay.step(1)),
       "?": () => (isBusy() ? false : keysDialog.showModal()),
       "/": () => (isBusy() ? false : location.assign("/runs/")),
     };
   }
 
-  return { view, paint, announce, showConnection, keys };
+  return { view, paint, announce, say, showConnection, keys };
 }
+
+/** Say whether the space bar presses what has focus. @param {EventTarget | null} target */
+const isPressable = (target) => target instanceof Element && target.closest("button, a, summary") !== null;
 
 /** @param {HTMLElement} body @param {number} by */
 function stepRound(body, by) {

@@ -95,7 +95,7 @@ export function newHead(part, facts) {
     setAttribute(part("answer"), "class", answer === null ? "none clip" : "clip");
     setText(part("answer-note"), note);
     const verdict = verdictOf(lane);
-    if (verdict && !part("verdict").firstChild) part("verdict").append(verdictGlyph, verdictText);
+    if (Boolean(verdict) !== part("verdict").hasChildNodes()) part("verdict").replaceChildren(...(verdict ? [verdictGlyph, verdictText] : []));
     if (verdict) {
       setAttribute(part("verdict"), "class", `verdict push verdict--${verdict.state}`);
       setAttribute(part("verdict"), "title", lane.verdict?.explanation ?? null);

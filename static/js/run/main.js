@@ -5,14 +5,16 @@ import { byId, setText } from "../lib/dom.js";
 import { bindKeys } from "../lib/keys.js";
 import { loadMaths, renderInPlace, splitFormulas } from "../lib/maths.js";
 import { newControls } from "./controls.js";
+import { newFilm } from "./film.js";
 import { newGrid } from "./grid.js";
 import { newPainter } from "./painter.js";
 import { applyEvents } from "./reduce.js";
+import { newReplay } from "./replay.js";
 import { newSheet } from "./sheet.js";
 import { followRun } from "./socket.js";
 import { newRun } from "./state.js";
 import { barScale, drawTable, isOver, newVitals } from "./summary.js";
-import { drawTimelines } from "./timeline.js";
+import { drawTimelines, markNow } from "./timeline.js";
 
 /** @typedef {import("../types/events.d.ts").RunEvent} RunEvent */
 /** @typedef {import("../types/state.d.ts").RunFacts} RunFacts */
@@ -24,7 +26,11 @@ const laneIds = facts.lanes.map((lane) => lane.id);
 
 const LONGEST_WAIT_FOR_MATHS_MS = 1500;
 
-let run = newRun(laneIds);
+/** The run as it is; `run`, what is shown of it, differs only in a replay. */
+let whole = newRun(laneIds);
+let run = whole;
+/** Everything heard of it but text that was still growing. @type {RunEvent[]} */
+let heard = [];
 let scale = 1;
 let epoch = "";
 /** The view that was drawn last, "" if something has changed since. */
@@ -35,10 +41,28 @@ let latest = { at: 0, heard: performance.now() };
 const sheet = newSheet(callsUrl, find, () => {});
 let grid = newGrid(facts.lanes, sheet.open, () => painter.ask());
 const vitals = newVitals();
-const painter = newPainter({ paintLane, isVisible: (lane) => lane === 0 || controls.view() !== "lanes" || grid.isVisible(lane), paintNumbers: paintPart, parts: laneIds.length + 1 });
+const painter = newPainter({ advance: (frame) => replay.advance(frame), paintLane, isVisible: (lane) => lane === 0 || controls.view() !== "lanes" || grid.isVisible(lane), paintNumbers: paintPart, parts: laneIds.length + 1 });
 const controls = newControls(facts, {
   changeView: paintNumbers,
   changeSizes: (choice) => grid.panes.forEach((pane) => pane.setSizes(choice, laneOf(pane.facts.id))),
+});
+
+const replay = newReplay(facts.lanes, {
+  begin(events) {
+    run = newRun(laneIds);
+    applyEvents(run, events);
+    showAnew();
+  },
+  extend(events) {
+    applyEvents(run, events, painter.touch);
+    if (controls.view() === "timeline") markNow(byId("timeline"), replay.at());
+  },
+  finish() {
+    run = whole;
+    showAnew();
+  },
+  wake: () => painter.ask(),
+  say: controls.say,
 });
 
 /** @param {number} id */
@@ -58,15 +82,22 @@ function find(id, key) {
 
 /** Return milliseconds since the run began: the server's, carried on by our clock. */
 function now() {
+  const at = replay.at();
+  if (at !== null) return at;
   if (run.status === "queued") return 0;
   return isOver(run) ? latest.at : latest.at + performance.now() - latest.heard;
 }
 
 /** @param {readonly RunEvent[]} events */
 function hear(events) {
+  for (const event of events) if (event.kind !== "text_delta") heard.push(event);
   const at = events.reduce((last, event) => Math.max(last, event.at), latest.at);
   if (at > now() || latest.at === 0) latest = { at, heard: performance.now() };
-  if (isOver(run)) latest.at = at;
+  if (isOver(whole)) latest.at = at;
+}
+
+function offerReplay() {
+  if (isOver(whole)) replay.load(newFilm(heard));
 }
 
 /** @param {number} id @param {Set<string>} touched */
@@ -90,10 +121,9 @@ function paintRun() {
   const lanes = laneIds.map(laneOf);
   const at = now();
   scale = Math.max(scale, barScale(lanes));
-  vitals.paint(run, facts.lanes, at);
-  controls.paint(run, lanes, scale);
-  const rows = grid.panes.map((pane) => ({ facts: pane.facts, number: pane.number, lane: laneOf(pane.facts.id) }));
-  if (!isOver(run) || drawn !== controls.view()) drawView(rows, at);
+  vitals.paint(run, facts.lanes, at, run !== whole);
+  controls.paint(whole, run === whole, scale);
+  if (!isOver(run) || drawn !== controls.view()) drawView(at);
 }
 
 function paintNumbers() {
@@ -101,40 +131,52 @@ function paintNumbers() {
   laneIds.forEach((_, place) => paintPart(place));
 }
 
-/** Draw the view that is not lanes; once more than enough when nothing changes any more. @param {Parameters<typeof drawTimelines>[1]} rows @param {number} at */
-function drawView(rows, at) {
+/** Draw the view that is not lanes; once more than enough when nothing changes any more. @param {number} at */
+function drawView(at) {
+  const isKnown = drawn === controls.view() && isOver(whole);
   drawn = controls.view();
-  if (drawn === "timeline") drawTimelines(byId("timeline"), rows, at, sheet.open);
-  if (drawn === "ledger") drawTable(byId("ledger"), rows, run, at, scale, facts.problem.answer ?? "");
+  const rows = (/** @type {typeof run} */ { lanes }) => grid.panes.map((pane) => ({ facts: pane.facts, number: pane.number, lane: lanes.get(pane.facts.id) ?? laneOf(pane.facts.id) }));
+  if (drawn === "timeline" && !isKnown) drawTimelines(byId("timeline"), rows(whole), at, sheet.open);
+  if (drawn === "timeline") markNow(byId("timeline"), replay.at());
+  if (drawn === "ledger") drawTable(byId("ledger"), rows(run), run, at, scale, facts.problem.answer ?? "");
+}
+
+/** Show all of another state of the run. */
+function showAnew() {
+  drawn = "";
+  for (const [id, lane] of run.lanes) for (const what of ["body", "nodes", "statistics", ...lane.calls.keys()]) painter.touch(id, what);
+  paintNumbers();
 }
 
 /** @param {number} lane @param {string} what */
 function touch(lane, what) {
   painter.touch(lane, what);
   drawn = "";
-  if (what === "head") controls.announce(run, lane);
+  if (what === "head") controls.announce(whole, lane);
 }
 
-bindKeys(controls.keys(sheet, () => grid));
+bindKeys(controls.keys(sheet, replay, () => grid));
 await drawQuestion();
 followRun(
   { snapshotUrl, socketPath, eventsUrl, query: location.search.slice(1) },
   {
     replace(snapshot) {
-      run = newRun(laneIds);
+      replay.unload();
+      run = whole = newRun(laneIds);
       if (epoch && snapshot.epoch !== epoch) grid = newGrid(facts.lanes, sheet.open, painter.ask); // started anew
       epoch = snapshot.epoch;
-      drawn = "";
       applyEvents(run, snapshot.events);
       run.status = snapshot.status;
+      heard = [];
       latest = { at: 0, heard: performance.now() };
       hear(snapshot.events);
-      for (const [id, lane] of run.lanes) for (const what of ["body", "nodes", "statistics", ...lane.calls.keys()]) painter.touch(id, what);
-      paintNumbers();
+      showAnew();
+      offerReplay();
     },
     extend(events) {
-      const isWhole = applyEvents(run, events, touch);
+      const isWhole = applyEvents(whole, events, touch);
       hear(events);
+      offerReplay();
       return isWhole;
     },
     report: controls.showConnection,

@@ -14,6 +14,7 @@ import { figure, plural } from "../lib/format.js";
  */
 
 const HEIGHT = 168;
+const NONE = "Nodes show as they are written.";
 const [GUTTER, TOP, NAMES, FIGURE] = [24, 12, 16, 28];
 const [NARROW, WIDE, LOW, HIGH] = [8, 56, 16, 46];
 const SHAPES = /** @type {const} */ ({ open: "open", kept: "kept", pruned: "pruned", final: "final" });
@@ -120,7 +121,7 @@ export function newNodes(openCall) {
   const title = el("h3", {}, "Tree");
   const counts = el("span", { class: "second clip row nodes__counts" });
   const picture = el("div", { class: "nodes__picture", tabindex: "0", role: "group", "aria-label": "Nodes" });
-  const best = el("p", { class: "nodes__best clip" }, "Nodes show as they are written.");
+  const best = el("p", { class: "nodes__best clip" }, NONE);
   const root = el("section", { class: "nodes" }, el("div", { class: "round__head" }, title, counts), picture, best);
   /** @type {readonly NodePlaced[]} */
   let shown = [];
@@ -136,12 +137,12 @@ export function newNodes(openCall) {
     setText(title, titleOf(nodes));
     counts.replaceChildren(...countStates(nodes));
     const leader = findBest(nodes);
-    if (nodes.length) setText(best, leader ? `Best: ${[leader.value === null ? "" : figure(leader.value), leader.title].filter(Boolean).join(" · ")}` : "");
+    setText(best, leader ? `Best: ${[leader.value === null ? "" : figure(leader.value), leader.title].filter(Boolean).join(" · ")}` : nodes.length ? "" : NONE);
     draw();
   }
 
   function draw() {
-    if (shown.length && width()) picture.replaceChildren(drawNodes(layOutNodes(shown, width()), title.textContent ?? ""));
+    if (width()) picture.replaceChildren(...(shown.length ? [drawNodes(layOutNodes(shown, width()), title.textContent ?? "")] : []));
   }
   return { root, paint };
 }

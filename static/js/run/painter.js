@@ -8,8 +8,8 @@ const MOST_PER_FRAME = 16;
 const REST_MS = 100;
 
 /**
- * @param {{paintLane: (lane: number, touched: Set<string>) => void, isVisible: (lane: number) => boolean, paintNumbers: (part: number) => void,
- *   parts: number}} work `paintNumbers` paints one of the page's parts; each has its turn four times a second, and never all in one frame
+ * @param {{advance: (now: number) => boolean, paintLane: (lane: number, touched: Set<string>) => void, isVisible: (lane: number) => boolean,
+ *   paintNumbers: (part: number) => void, parts: number}} work `advance` is told of every frame while it says yes; `paintNumbers` paints one of the page's parts; each has its turn four times a second, and never all in one frame
  */
 export function newPainter(work) {
   /** @type {Map<number, Set<string>>} */
@@ -21,6 +21,7 @@ export function newPainter(work) {
   /** @param {number} now */
   function paint(now) {
     isAsked = false;
+    if (work.advance(now)) ask();
     let room = MOST_PER_FRAME;
     for (const [lane, what] of touched) {
       if (!work.isVisible(lane)) continue; // kept until it can be seen

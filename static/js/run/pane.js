@@ -18,6 +18,7 @@ import { findWorkspace, newWorkspace } from "./workspace.js";
 /** @typedef {import("./round.js").SizeChoice} SizeChoice */
 /** @typedef {ReturnType<typeof newPane>} Pane */
 
+const WAITS = "Waits for a worker. You can close this page; the run goes on.";
 /** Heights in px, as in tokens.css: what stands above and below the cards. */
 const [RAIL, HISTOGRAM, WORKSPACE, NODES, STATISTIC] = [74, 96, 188, 222, 68];
 
@@ -39,7 +40,7 @@ export function newPane(facts, number, openCall) {
   const notes = el("div", { class: "lane__more" });
   const main = el("div", { class: "lane__list" });
   const rounds = el("div", { class: "lane__rounds" }, main);
-  const waiting = el("p", { class: "empty" }, "Waits for a worker. You can close this page; the run goes on.");
+  const waiting = el("p", { class: "empty" }, WAITS);
   main.append(waiting);
   body.append(rounds, notes);
   const paintViews = newViews(rounds, facts, openCall);
@@ -76,7 +77,7 @@ export function newPane(facts, number, openCall) {
       return content && roundOf(lane, content) === round.index ? [section.root, workspace.root] : [section.root];
     });
     arrange(main, [...(lane.ending?.kind === "lane_failed" ? [failure(lane.ending.error, lane.answer !== null)] : []), ...(elements.length ? elements : [waiting])]);
-    if (lane.state !== "queued") setText(waiting, lane.ending ? "Nothing was asked." : "Starting.");
+    setText(waiting, lane.state === "queued" ? WAITS : lane.ending ? "Nothing was asked." : "Starting.");
     paintNotes(lane);
   }
 
@@ -112,7 +113,9 @@ export function newPane(facts, number, openCall) {
       ...lane.notes.map((note) => note.text),
     ];
     if (lane.ending?.kind === "lane_finished" && lane.ending.stopped_by) texts.push(stoppedBy(lane.ending.stopped_by));
-    while (notes.children.length < texts.length) notes.append(el("p", { class: "note" }, icon("info"), el("span", {}, texts[notes.children.length])));
+    while (notes.children.length > texts.length) notes.lastElementChild?.remove();
+    while (notes.children.length < texts.length) notes.append(el("p", { class: "note" }, icon("info"), el("span")));
+    texts.forEach((text, place) => setText(/** @type {Node} */ (notes.children[place].lastChild), text));
     const link = part("notes-link");
     link.hidden = texts.length === 0;
     setText(link, plural(texts.length, "note"));
@@ -142,11 +145,11 @@ function newViews(rounds, { shows }, openCall) {
 
   /** @param {Lane} lane @param {Set<string>} touched */
   return (lane, touched) => {
-    if (touched.has("nodes") && lane.nodes.size) {
+    if (touched.has("nodes") && (lane.nodes.size || nodes.root.parentElement)) {
       if (!nodes.root.parentElement) rounds.prepend(nodes.root);
       nodes.paint([...lane.nodes.values()]);
     }
-    if (touched.has("statistics") && lane.statistics.size) {
+    if (touched.has("statistics") && (lane.statistics.size || statistics.root.parentElement)) {
       if (!statistics.root.parentElement) rounds.prepend(statistics.root);
       statistics.paint(lane.statistics);
     }

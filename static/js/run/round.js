@@ -16,6 +16,7 @@ import { newHistogram } from "./votes.js";
 /** @typedef {"small" | "auto" | "large"} SizeChoice */
 /** @typedef {{index: number, name: string, calls: Call[], threads: Thread[], isOver: boolean, isLast: boolean, seconds: number | null}} RoundView */
 
+const NO_VOTES = { tallies: [], silent: [], expected: 0 };
 /** Height of a medium card with its gap, px. */
 const MEDIUM = 84;
 
@@ -75,7 +76,7 @@ export function newSection(index, hasVotes) {
       histogram = newHistogram(votes?.expected ?? round.calls.length);
       root.insertBefore(histogram.root, grid);
     }
-    if (votes) histogram?.paint(votes, lane.voteRows.get(index) ?? []);
+    histogram?.paint(votes ?? NO_VOTES, lane.voteRows.get(index) ?? []);
     const ended = round.calls.filter((call) => call.state !== "running").length;
     setText(sub, summary(round, ended));
     setText(right, round.seconds === null ? "" : clock(round.seconds * 1000));
@@ -87,6 +88,7 @@ export function newSection(index, hasVotes) {
     arrange(grid, own.map((card) => card.root));
     arrange(threads, round.threads.map((thread) => paintThread(thread, thread.calls.map((call) => cards[round.calls.indexOf(call)]))));
     const uses = lane.tools.filter((use) => use.round === index);
+    while (tools.children.length > uses.length) tools.lastElementChild?.remove();
     while (tools.children.length < uses.length) {
       const row = toolRow(uses[tools.children.length]);
       if (row.open) for (const older of tools.children) older.removeAttribute("open");
@@ -135,6 +137,7 @@ function summary(round, ended) {
 
 /** @param {HTMLElement} rail @param {RoundView[]} rounds @param {Lane} lane */
 export function paintRail(rail, rounds, lane) {
+  while (rail.children.length > rounds.length) rail.lastElementChild?.remove();
   while (rail.children.length < rounds.length) rail.append(el("li", {}, el("i"), el("span")));
   rounds.forEach((round, place) => {
     const item = /** @type {HTMLElement} */ (rail.children[place]);

@@ -39,7 +39,7 @@ export function newStatistics(expected) {
 
   /** @param {ReadonlyMap<string, readonly StatisticTaken[]>} statistics */
   function paint(statistics) {
-    for (const [name, points] of statistics) rowFor(name).paint(points);
+    for (const name of new Set([...rows.keys(), ...statistics.keys()])) rowFor(name).paint(statistics.get(name) ?? []);
   }
   return { root, paint };
 }
@@ -57,16 +57,16 @@ function newStatistic(name) {
 
   /** @param {readonly StatisticTaken[]} points in order */
   function paint(points) {
-    const last = points[points.length - 1];
+    const last = points.at(-1);
     shown = points;
-    setText(value, figure(last.value));
-    setText(threshold, last.threshold === null ? "" : `threshold ${figure(last.threshold)}`);
-    setText(seen, `after ${last.seen}`);
+    setText(value, last ? figure(last.value) : "–");
+    setText(threshold, last && last.threshold !== null ? `threshold ${figure(last.threshold)}` : "");
+    setText(seen, last ? `after ${last.seen}` : "");
     draw();
   }
 
   function draw() {
-    if (shown.length && width()) chart.replaceChildren(drawLine(shown, width(), name));
+    if (width()) chart.replaceChildren(...(shown.length ? [drawLine(shown, width(), name)] : []));
   }
   return { root, paint };
 }

@@ -49,8 +49,8 @@ export function newVitals() {
   /** @type {Run | null} */
   let counted = null;
 
-  /** @param {Run} run @param {readonly LaneFacts[]} facts @param {number} now ms since the run began */
-  function paint(run, facts, now) {
+  /** @param {Run} run @param {readonly LaneFacts[]} facts @param {number} now ms since the run began @param {boolean} isReplay */
+  function paint(run, facts, now, isReplay) {
     const lanes = [...run.lanes.values()];
     const ledgers = lanes.map(liveLedger);
     const total = ledgers.reduce((all, ledger) => all + ledger.total_tokens, 0);
@@ -60,7 +60,7 @@ export function newVitals() {
     for (const chip of chips) {
       setAttribute(chip.root, "class", `chip chip--${state}${chip.root.classList.contains("show-s") ? " show-s" : ""}`);
       showState(chip.glyph, state);
-      setText(chip.text, word);
+      setText(chip.text, isReplay ? "Replay" : word);
     }
     setText(byId("vital-elapsed"), clock(now));
     paintMeter("critical", critical, Math.max(0, ...facts.map((lane) => lane.estimate?.critical_path_tokens ?? 0)));
@@ -68,7 +68,7 @@ export function newVitals() {
     setText(byId("vital-calls"), full(ledgers.reduce((all, ledger) => all + ledger.calls, 0)));
     setText(byId("vital-failed"), failed ? `${failed} failed` : "");
     const written = lanes.reduce((all, lane) => all + [...lane.calls.values()].reduce((sum, call) => sum + call.tokens, 0), 0);
-    setText(byId("vital-speed"), full(isOver(run) ? (1000 * written) / Math.max(1, now) : speed(run, written)));
+    setText(byId("vital-speed"), full(isOver(run) || isReplay ? (1000 * written) / Math.max(1, now) : speed(run, written)));
   }
 
   /** Return tokens a second over the last seconds; what a snapshot brings was not written now. @param {Run} run @param {number} tokens */

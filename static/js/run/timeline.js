@@ -1,7 +1,7 @@
 // @ts-check
 // All calls on one axis of time, a panel for each lane: what ran beside what, and the chain that took longest.
 
-import { el, svg } from "../lib/dom.js";
+import { el, setAttribute, svg } from "../lib/dom.js";
 import { clock, niceCeiling, short } from "../lib/format.js";
 import { lookOf } from "./card.js";
 import { findCriticalPath, spentBy } from "./ledger.js";
@@ -37,6 +37,14 @@ export function rowsOf(lane, now) {
 function nameOf(round, call) {
   if (call.thread) return `${call.thread} · ${call.role.replaceAll("_", " ")}`;
   return call.role === "distill" ? "Distill" : nameIn(round, call)[0];
+}
+
+/** Show in all timelines how far a replay has come; null: all of it has happened. @param {HTMLElement} root @param {number | null} at ms */
+export function markNow(root, at) {
+  for (const now of root.querySelectorAll(".now")) {
+    setAttribute(now, "hidden", at === null ? "" : null);
+    if (at !== null) setAttribute(now, "transform", `translate(${(LEFT + at * Number(now.getAttribute("data-scale"))).toFixed(1)} 0)`);
+  }
 }
 
 /**
@@ -82,6 +90,8 @@ function chart(rows, end, width, label) {
     const before = row.call.after.map((key) => byKey.get(key)).find((each) => each?.isCritical);
     if (before) root.append(svg("path", { class: "path", d: `M${x(before.to)} ${before.y + 6.5}H${(x(before.to) + x(row.from)) / 2}V${row.y + 6.5}H${x(row.from)}` }));
   }
+  const edge = height - 4;
+  root.append(svg("g", { class: "now", hidden: true, "data-scale": scale }, svg("rect", { class: "later", x: 0, y: 18, width, height: edge - 18 }), svg("line", { class: "head", x1: 0, x2: 0, y1: 17, y2: edge }), svg("circle", { class: "head-knob", cx: 0, cy: 17, r: 3.5 })));
   return root;
 }
 

@@ -24,7 +24,7 @@ export function countBallots(votes) {
   return votes.tallies.reduce((all, tally) => all + tally.calls.length, votes.silent.length);
 }
 
-/** Return the answer with the most votes, the first of equals, or null. @param {VotesCounted} votes @param {readonly string[]} rows */
+/** Return the answer with the most votes, the first of equals, or null. @param {Pick<VotesCounted, "tallies">} votes @param {readonly string[]} rows */
 export function findLeader(votes, rows) {
   const tallies = rows.map((row) => votes.tallies.find((tally) => tally.calls.includes(row)));
   return tallies.reduce((best, tally) => (tally && (!best || tally.calls.length > best.calls.length) ? tally : best), undefined) ?? null;
@@ -35,14 +35,16 @@ export function newHistogram(expected) {
   const root = el("ol", { class: "histogram", tabindex: "0", "aria-label": "Votes by answer" });
   root.style.setProperty("--rows", String(Math.min(expected, MOST_ROWS)));
 
-  /** @param {VotesCounted} votes @param {readonly string[]} rows */
+  /** @param {Pick<VotesCounted, "tallies" | "silent" | "expected">} votes @param {readonly string[]} rows */
   function paint(votes, rows) {
+    for (const row of [...root.querySelectorAll("li:not([data-silent])")].slice(rows.length)) row.remove();
     const leader = findLeader(votes, rows);
     rows.forEach((row, place) => {
       const tally = votes.tallies.find((each) => each.calls.includes(row));
       if (tally) paintRow(rowAt(root, place), tally.answer, tally.calls.length, votes.expected, tally === leader);
     });
-    if (votes.silent.length) paintSilent(root, votes.silent.length, votes.expected);
+    if (!votes.silent.length) root.querySelector("[data-silent]")?.remove();
+    else paintSilent(root, votes.silent.length, votes.expected);
   }
   return { root, paint };
 }
