@@ -96,7 +96,9 @@ class Params(StrategyParams):
         description="Texts to search too, with a blank line between them; at most 100,000 characters.",
     )
     retriever: Literal["bm25", "embeddings", "mixed"] = Field(
-        "bm25", title="Retriever", description="What ranks the passages: shared words, vectors, or both."
+        "bm25",
+        title="Retriever",
+        description="What ranks the passages: shared words, vectors of a model that embeds, or both.",
     )
     passages: int = Field(4, ge=0, le=32, title="Passages", description="Passages that are read; with 0 nothing is.")
     rewrite: bool = Field(default=True, title="Rewrite", description="Search with what a call writes of the problem.")
