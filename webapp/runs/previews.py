@@ -114,7 +114,7 @@ def shared_sampling(form: ComparisonForm) -> Sampling:
 
 def too_much(estimate: Estimate) -> str:
     """Say that an estimate made with these limits went beyond them, or return nothing."""
-    if estimate.is_cut and estimate.calls > MOST_CALLS:
+    if estimate.has_too_many_calls:
         return f"These settings ask for more than {MOST_CALLS} calls, which is the most of one lane. Ask for fewer."
     if estimate.is_cut:
         return f"These settings may use more than {MOST_TOKENS:,} tokens. Ask for fewer or shorter calls."

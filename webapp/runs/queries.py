@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from webapp.catalog.parameters import read_parameters
 from webapp.catalog.queries import what_lanes_show
 from webapp.corpora.queries import read_corpus
+from webapp.runs.budgets import MOST_CALLS, MOST_TOKENS
 from webapp.runs.models import ENDED, Call, Event, Lane, Recipe, Run
 from workers.core.estimate import Estimate, estimate_cost
 from workers.core.lane import SOLUTION_ROLES
@@ -122,7 +123,10 @@ def describe_recipe(recipe: Recipe, question: str) -> dict[str, Any]:
     strategy = catalog()[recipe.strategy]
     params = strategy.params.model_validate(recipe.params)
     sampling = Sampling.model_validate(recipe.sampling)
-    cost = estimate_recipe(strategy.slug, params.model_dump_json(), sampling, len(question.encode("utf-8", "replace")))
+    cost = estimate_recipe(
+        strategy.slug, params.model_dump_json(), sampling, len(question.encode("utf-8", "replace")),
+        MOST_CALLS, 2 * MOST_TOKENS,  # no lane may begin that is larger, but a recipe may be saved
+    )  # fmt: skip
     return {
         "strategy": strategy.slug,
         "title": strategy.title,

@@ -66,6 +66,8 @@ class LaneSettings(NamedTuple):
     """Nothing that is read or written is real: where it decides what a lane costs, take what costs most."""
     settle: bool = False
     """Where no answer or verdict can be read, ask once more for that alone; needs `continuing`."""
+    most_calls: int | None = None
+    """Of a play without a model server: the calls that may be asked for."""
 
 
 def write_request(  # noqa: PLR0913  # keywords

@@ -36,21 +36,20 @@ class Estimate(NamedTuple):
     peak_context: int
     is_cut: bool = False
     """True when the play was stopped at a limit: the real cost is higher."""
+    has_too_many_calls: bool = False
+    """True when that limit was the number of calls."""
 
 
 class SilentModel:
     """Answers every request at once, and charges a fixed number of tokens for it."""
 
-    def __init__(self, tokens_per_call: int | None, most_calls: int | None) -> None:
+    def __init__(self, tokens_per_call: int | None = None) -> None:
         self._tokens = tokens_per_call
-        self._most_calls = most_calls
         self._calls = 0
 
     async def stream(self, request: Request) -> AsyncGenerator[Chunk, None]:
         """Yield one chunk that carries an answer, a selection and a verdict that any strategy can read."""
         self._calls += 1
-        if self._most_calls is not None and self._calls > self._most_calls:
-            raise BudgetSpent(f"The estimate ends after {self._most_calls} calls.")
         written = 1 if request.scored else min(self._tokens or request.max_tokens, request.max_tokens)
         if request.compared:
             written = 0
@@ -115,10 +114,11 @@ async def estimate_cost(  # noqa: PLR0913  # keywords only
             sampling=sampling,
             seed=0,
             budget_tokens=most_tokens,
+            most_calls=most_calls,
             corpus=STAND_IN if corpus is None else corpus,
             is_estimate=True,
         ),
-        model=SilentModel(tokens_per_call, most_calls),
+        model=SilentModel(tokens_per_call),
         emit=lambda event, prompt: None,
         clock=lambda: 0,
         random=random,
@@ -131,5 +131,6 @@ async def estimate_cost(  # noqa: PLR0913  # keywords only
             is_cut = True
     ledger = lane.ledger()
     return Estimate(
-        ledger.calls, ledger.depth, ledger.total_tokens, ledger.critical_path_tokens, ledger.peak_context, is_cut
-    )
+        ledger.calls, ledger.depth, ledger.total_tokens, ledger.critical_path_tokens, ledger.peak_context, is_cut,
+        is_cut and lane.has_too_many_calls,
+    )  # fmt: skip

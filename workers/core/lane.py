@@ -12,7 +12,7 @@ from workers.core.asking import After, LaneSettings, Wishes, find_measure, write
 from workers.core.call import LiveCall
 from workers.core.errors import BudgetSpent, CorpusGone, ModelError, StrategyError
 from workers.core.ledger import NEVER, sum_up
-from workers.core.model import Message, Model
+from workers.core.model import Message, Model, estimate_tokens
 from workers.core.telling import NodeState
 from workers.core.values import Answer, Reply, Writing
 
@@ -71,6 +71,7 @@ class LiveLane:
         self._calls: list[LiveCall] = []
         self._ends: dict[str, Reply] = {}
         self._spent = 0
+        self._asked = self._promised = 0
         self._positions: Counter[str] = Counter()
         self._round = 0
         self._rounds = 0
@@ -89,6 +90,8 @@ class LiveLane:
         counter = f"{branch}.{role}" if branch else role
         self._positions[counter] += 1
         key = f"{counter}-{self._positions[counter]}"
+        if self._is_beyond_play(prompt):
+            return self._end_play()
         model = self.settings.models.get(wishes.get("model", ""), self.settings.model_name)
         request = write_request(self.settings, prompt, key=key, role=role, model=model, wishes=wishes)
         goes_on = next((call for call in self._calls if call.request.key == branch), None) if branch else None
@@ -99,6 +102,19 @@ class LiveLane:
             other_model=model if model != self.settings.model_name else "", measure=find_measure(wishes),
         )  # fmt: skip
         return self._run(call, wishes.get("until"))
+
+    def _is_beyond_play(self, prompt: str | Sequence[Message]) -> bool:
+        """Say whether a play is asked for more than it may be; nothing of it is kept, or it could fill the memory."""
+        limits = self.settings
+        if limits.most_calls is None:
+            return False
+        self._asked += 1
+        self._promised += estimate_tokens(prompt if isinstance(prompt, str) else "".join(m.content for m in prompt))
+        is_too_long = limits.budget_tokens is not None and self._promised > limits.budget_tokens
+        return self._asked > limits.most_calls or is_too_long
+
+    async def _end_play(self) -> Reply:
+        raise BudgetSpent("The play is asked for more than it may be.")
 
     async def ask_each(
         self,
@@ -266,6 +282,12 @@ class LiveLane:
     def ends(self) -> list[Reply]:
         """Return the finished calls for which no other finished call has waited."""
         return list(self._ends.values())
+
+    @property
+    def has_too_many_calls(self) -> bool:
+        """Say whether a play was asked for more calls than it may be."""
+        most = self.settings.most_calls
+        return most is not None and self._asked > most
 
     def ledger(self) -> events.Ledger:
         """Return what the lane has cost so far."""

@@ -14,6 +14,9 @@ from workers.core.odds import invent_odds
 from workers.core.strategy import Example, Strategy
 from workers.core.values import Answer, Problem, Sampling, Usage
 
+MOST_CALLS = 256
+"""That are shown of a strategy."""
+
 
 class Played(NamedTuple):
     """What happened in a lane."""
@@ -33,13 +36,13 @@ async def play_example(strategy: Strategy, *, random: Chance) -> Played:
 
 async def play_silently(strategy: Strategy, params: Any, *, random: Chance) -> Played:
     """Play the strategy with a model that writes nothing of meaning: for the shape of its call graph."""
-    return await _play(strategy, params, strategy.example.question, SilentModel(None, 256), random)
+    return await _play(strategy, params, strategy.example.question, SilentModel(), random)
 
 
 async def _play(strategy: Strategy, params: Any, question: str, model: Model, random: Chance) -> Played:
     events: list[Event] = []
     lane = LiveLane(
-        LaneSettings(lane=0, model_name="", sampling=Sampling(), seed=0),
+        LaneSettings(lane=0, model_name="", sampling=Sampling(), seed=0, most_calls=MOST_CALLS),
         model=model,
         emit=lambda event, prompt: events.append(event),
         clock=lambda: len(events),

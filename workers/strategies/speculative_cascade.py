@@ -17,9 +17,9 @@ Procedure:
    one, the large one writes the next token. The text ends when the large model ends it, or after `most_tokens`. After
    `blocks` blocks the large model writes the rest alone, in one call.
 
-Cost: at most 3 * blocks + 1 calls: 2 for each block, and 1 where the large model writes a token, 2 for one that is half
-a character. Depth: as many calls. Over HTTP this saves no time: what counts is how many tokens the large model left to
-the small one, told while it goes.
+Cost: at most 3 * blocks + 1 calls, and 1 for each token that is half a character: 2 calls for a block, and 1 where the
+large model writes a token. Depth: as many calls. Over HTTP this saves no time: what counts is how many tokens the large
+model left to the small one, told while it goes.
 Differs from the paper: the odds are the twenty likeliest of each model, so tests on the large model's own odds are
 exact and sums over the small one's are not. The number of blocks is limited. No token is drawn from the large model
 behind a block that stands whole. At temperature 0, the default, nothing is left to chance: the two must share a

@@ -7,8 +7,10 @@ import pytest
 
 from tests.webapp.runs.composing import error_at, fields, post
 from tests.webapp.runs.playing import make_run, play
+from webapp.runs.budgets import MOST_CALLS
 from webapp.runs.launching import RecipeSpec
 from webapp.runs.models import Recipe, Run, SavedRecipe
+from webapp.runs.queries import describe_recipe
 from webapp.runs.saving import save_recipe
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -143,6 +145,17 @@ def test_the_list_says_what_recipes_cost_and_how_their_lanes_went(client, served
     assert rows[0][6:9] == ["–", "–", "–"]
     assert rows[1][0] == "Wide vote Self-consistency"
     assert (rows[1][3], rows[1][6]) == ("3", "1 of 1")
+
+
+def test_a_recipe_too_large_for_a_lane_is_shown_as_far_as_it_was_played(client, served):
+    save(strategy="process_evaluation", params={"drafts": 64, "steps": 32, "verdicts": 16})
+
+    assert client.get("/recipes/").status_code == 200
+    told = client.get("/api/v1/recipes").json()
+    assert "Wide vote" in str(told)
+    [words] = [describe_recipe(saved.recipe, "Why?")["estimate"] for saved in SavedRecipe.objects.all()]
+    assert words["is_cut"]
+    assert words["calls"] <= MOST_CALLS
 
 
 def page_of(client):
