@@ -45,11 +45,11 @@ def show_all(request: HttpRequest) -> list[Corpus]:
 def keep(request: HttpRequest, body: CorpusIn) -> Status[Corpus]:
     """Keep a text under a name; all who reach the site see it. The same again changes nothing."""
     try:
-        content = body.text.encode(errors="replace")  # a lone surrogate cannot be stored
-        corpus = import_corpus(content=content, name=body.name).corpus
+        corpus = import_corpus(content=body.text.encode(errors="surrogatepass"), name=body.name).corpus
     except BadCorpus as fault:
         raise HttpError(422, str(fault)) from fault
-    return Status(201, Corpus.objects.get(pk=corpus.pk))
+    corpus.refresh_from_db(fields=["created_at"])  # the database's clock
+    return Status(201, corpus)
 
 
 @router.delete("/{corpus_id}", response={204: None}, summary="Delete a corpus")

@@ -50,10 +50,11 @@ class UploadForm(forms.Form):
         if file and path.suffix.lower() not in (".txt", ".md", ".jsonl"):
             self.add_error("file", f"‘{path.name[-80:]}’ is none of .txt, .md and .jsonl.")
             return cleaned
-        content = file.read(MOST_BYTES + 1) if file and file.size <= MOST_BYTES else text.encode(errors="replace")
+        if file and file.size > MOST_BYTES:  # it is not read, however large
+            self.add_error(None, f"The file has {file.size:,} bytes; the most is {MOST_BYTES:,}.")
+            return cleaned
+        content = file.read() if file else text.encode(errors="surrogatepass")
         try:
-            if file and file.size > MOST_BYTES:
-                raise BadCorpus(f"The file has {file.size:,} bytes; the most is {MOST_BYTES:,}.")
             name = cleaned["name"] or path.stem
             self.imported = import_corpus(content=content, name=name, is_jsonl=path.suffix.lower() == ".jsonl")
         except BadCorpus as fault:

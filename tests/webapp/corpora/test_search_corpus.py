@@ -9,6 +9,7 @@ from tests.webapp.runs.composing import error_at, fields, post
 from tests.webapp.runs.playing import make_run, play, scripted
 from webapp.corpora.importing import import_corpus
 from webapp.corpora.models import Corpus
+from webapp.runs.continuing import continue_run
 from webapp.runs.launching import BadRecipe
 from webapp.runs.models import Event, Recipe, Run
 from webapp.runs.queries import describe_recipe, estimate_recipe
@@ -89,6 +90,18 @@ def test_a_run_does_not_see_another_text_of_the_same_name(corpus):
     assert (lane.status, lane.error) == (
         "failed", "The corpus of this lane was deleted. Upload the same text again, and continue the run.",
     )  # fmt: skip
+
+
+def test_a_text_that_is_uploaded_again_lets_the_run_go_on(corpus):
+    run = search("Norland")
+    corpus.delete()
+    play(run, scripted(REPLIES))
+
+    import_corpus(content=NORLAND.encode(), name="Norland, once more")
+    continue_run(run=run)
+    play(run, scripted(REPLIES))
+
+    assert (run.lanes.get().status, run.lanes.get().answer) == ("finished", "42")
 
 
 def test_a_deleted_corpus_is_missed_on_the_page(client, served, corpus):

@@ -46,7 +46,9 @@ def test_an_uploaded_file_shows_its_passages(client):
     assertRedirects(page, reverse("corpus", args=[corpus.pk]))
     shown = client.get(reverse("corpus", args=[corpus.pk]))
     assertContains(shown, '<td class="corpora__passage" dir="auto">Ada is queen.</td>', html=True)
-    assertContains(client.get(reverse("corpora")), "Norland")
+    listed = client.get(reverse("corpora"))
+    assertContains(listed, "Norland")
+    assertContains(listed, f'<td class="num">{len(NORLAND)}</td>', html=True)
 
 
 def test_a_text_can_be_pasted(client):
@@ -209,6 +211,12 @@ def test_programs_keep_list_and_delete(client):
 
     assert client.delete(f"/api/v1/corpora/{listed['id']}").status_code == 204
     assert client.get("/api/v1/corpora").json() == []
+
+
+def test_half_a_character_is_no_text(client):
+    body = '{"name": "N", "text": "a\\ud800"}'
+
+    assert client.post("/api/v1/corpora", body, content_type="application/json").status_code == 422
 
 
 @pytest.mark.parametrize("text", ["", "x" * (MOST_BYTES + 1), "\0"], ids=["empty", "too large", "nul"])
