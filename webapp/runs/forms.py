@@ -168,6 +168,7 @@ class ComparisonForm:
 
     def __init__(self, texts: QueryDict, served: Sequence[ServedModel] | None) -> None:
         """Read the texts."""
+        self._know = cache(recall)  # every card asks about the same few models
         self.served = served
         self.models = None if served is None else [model.name for model in served]
         self.model = texts.get("model", "").strip() or (self.models[0] if self.models else "")
@@ -233,6 +234,12 @@ class ComparisonForm:
         """Return the longest prompt and text together that all of the card's models read, if the server says."""
         return shortest_context(card.strategy.list_writers(card.model or self.model, card.models), self.served or ())
 
+    def does_think(self, card: Card) -> bool:
+        """Say whether the card's model is known to think before it answers."""
+        model = card.model or self.model
+        known = self._know(model) if model else None
+        return known is not None and known.find("thinking").is_there is True
+
     def _judge(self) -> None:
         for form in (self.problem, self.sampling, self.budget, self.ending, self.equality):
             form.is_valid()
@@ -242,9 +249,8 @@ class ComparisonForm:
                 card.model_error = _missing(card.model, self.models) if card.model else ""
                 for part in card.parts:
                     part.error = _missing(part.model, self.models) if part.model else ""
-        known = cache(recall)  # every card asks about the same few models
         for card in self.cards:
-            card.judge_needs(self.model, known)
+            card.judge_needs(self.model, self._know)
         self._judge_lanes()
         self._judge_length()
 

@@ -11,6 +11,9 @@ from webapp.runs.queries import estimate_recipe
 from workers.core.estimate import Estimate
 from workers.core.values import Sampling
 
+FEW_FOR_THINKING = 2_048
+"""Tokens of a call, below which many thoughts do not come to an answer."""
+
 
 class LanePreview(NamedTuple):
     """The cost of one picked card at most: every call writes as many tokens as it may."""
@@ -75,7 +78,7 @@ def _preview_lane(form: ComparisonForm, card: Card) -> LanePreview:
     error = too_much(estimate)
     if error and error not in card.errors:
         card.errors.append(error)
-    warnings = () if error else tuple(filter(None, _warn(form, card, estimate)))
+    warnings = () if error else tuple(filter(None, _warn(form, card, own, estimate)))
     return LanePreview(card, card.strategy.describe(params), None if error else estimate, error, warnings)
 
 
@@ -85,7 +88,9 @@ def question_bytes(form: ComparisonForm) -> int:
     return min(len(question), MOST_QUESTION_BYTES)
 
 
-def _warn(form: ComparisonForm, card: Card, estimate: Estimate) -> Iterator[str]:
+def _warn(form: ComparisonForm, card: Card, own: Sampling, estimate: Estimate) -> Iterator[str]:
+    if form.does_think(card) and own.max_tokens < FEW_FOR_THINKING:
+        yield f"The model thinks before it answers; {own.max_tokens:,} tokens per call may end in the thought."
     place = Place(question_bytes(form), form.context_of(card))
     if not place.holds(estimate):
         yield f"A call may need {estimate.peak_context:,} tokens; the model's context holds {place.context_tokens:,}."

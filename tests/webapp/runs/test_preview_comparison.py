@@ -6,7 +6,9 @@ import re
 import pytest
 
 from tests.webapp.runs.composing import error_at, fields, post
+from webapp.runs.capabilities import forget, remember
 from webapp.runs.models import Run
+from workers.core.capabilities import Capabilities, Finding
 
 pytestmark = pytest.mark.django_db
 
@@ -56,6 +58,19 @@ def test_a_call_longer_than_the_context_is_warned_of(client, settings):
         page = post(client, fields(sampling__max_tokens="512"), "/new/preview").content.decode()
 
     assert re.search(r"A call may need [\d,]+ tokens; the model&#x27;s context holds 600\.", page)
+
+
+@pytest.mark.parametrize(
+    ("does_think", "tokens", "is_warned"), [(True, 512, True), (True, 4096, False), (False, 512, False)]
+)
+def test_calls_too_short_for_a_model_that_thinks_are_warned_of(client, served, does_think, tokens, is_warned):
+    found = Capabilities(model="scripted", findings={"thinking": Finding(is_there=does_think)})
+    remember("scripted", "it", found)
+
+    page = post(client, fields(pick=["1"], sampling__max_tokens=str(tokens)), "/new/preview").content.decode()
+
+    forget("scripted")
+    assert (f"thinks before it answers; {tokens:,} tokens per call may end in the thought" in page) == is_warned
 
 
 def test_the_reading_says_what_counts_as_right(client, served):
