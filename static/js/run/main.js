@@ -23,6 +23,8 @@ import { drawTimelines, markNow } from "./timeline.js";
 const facts = /** @type {RunFacts} */ (JSON.parse(byId("run-facts").textContent ?? ""));
 const { snapshotUrl = "", socketPath = "", eventsUrl = "", callsUrl = "", mathsStyle = "" } = byId("run-script").dataset;
 const laneIds = facts.lanes.map((lane) => lane.id);
+/** What of the run this page shows, should the run have more some day. */
+const part = `row=${facts.lanes[0].row}&repeat=${facts.lanes[0].repeat}`;
 
 const LONGEST_WAIT_FOR_MATHS_MS = 1500;
 
@@ -158,7 +160,7 @@ function touch(lane, what) {
 bindKeys(controls.keys(sheet, replay, () => grid));
 await drawQuestion();
 followRun(
-  { snapshotUrl, socketPath, eventsUrl, query: location.search.slice(1) },
+  { snapshotUrl, socketPath, eventsUrl, query: location.search.slice(1), part },
   {
     replace(snapshot) {
       replay.unload();
@@ -180,6 +182,11 @@ followRun(
       return isWhole;
     },
     report: controls.showConnection,
+    grown() {
+      history.replaceState(null, "", `${location.pathname}?${part}${location.hash}`);
+      byId("grown").hidden = false;
+      document.getElementById("repeat")?.remove();
+    },
     gone: (message) => setText(byId("status"), message),
   },
 );

@@ -8,7 +8,7 @@ import { newPlace } from "./place.js";
 /**
  * `report` tells of the connection: null is well, else how many tries failed and when the next comes.
  * @typedef {import("./place.js").Reader & {report: (trouble: {tries: number, inMs: number} | null) => void,
- *   gone: (message: string) => void}} Listener
+ *   grown: () => void, gone: (message: string) => void}} Listener
  */
 
 const FIRST_WAIT_MS = 500;
@@ -22,8 +22,9 @@ const ENDED = new Set(["finished", "failed", "cancelled"]);
 export const waitBefore = (tries, chance) => Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (tries - 1)) * (0.5 + chance / 2);
 
 /**
- * Follow a run until it has ended.
- * @param {{snapshotUrl: string, socketPath: string, eventsUrl: string, query: string}} address @param {Listener} listener
+ * Follow a run until it has ended. A whole run may become one of several problems or repeats, of which one must be
+ * named: then `part` is followed, and the listener told.
+ * @param {{snapshotUrl: string, socketPath: string, eventsUrl: string, query: string, part: string}} address @param {Listener} listener
  */
 export function followRun(address, listener) {
   const place = newPlace(listener);
@@ -32,16 +33,20 @@ export function followRun(address, listener) {
   let hasBegun = false;
   let isOver = false;
   let isGone = false;
+  let { query } = address;
+  let isCut = false;
   let wake = () => {};
 
   /** Fetch the whole state; compressed, which a socket is not. */
   async function fetchSnapshot() {
-    const url = address.query ? `${address.snapshotUrl}?${address.query}` : address.snapshotUrl;
+    const url = query ? `${address.snapshotUrl}?${query}` : address.snapshotUrl;
     const response = await fetch(url, { headers: { Accept: "application/json" }, cache: "no-store" });
     isGone = response.status === 404;
     if (!response.ok) throw new Error(`The server answered ${response.status}.`);
     const snapshot = await response.json();
     place.take(snapshot);
+    if (isCut) listener.grown(); // it is there, only larger
+    isCut = false;
     hasBegun = true;
     isOver = ENDED.has(snapshot.status);
   }
@@ -58,7 +63,7 @@ export function followRun(address, listener) {
   /** Read frames from a socket until it closes or a hole shows. @returns {Promise<number>} the close code */
   function listenToSocket() {
     const scheme = location.protocol === "https:" ? "wss:" : "ws:";
-    const socket = new WebSocket(`${scheme}//${location.host}${address.socketPath}?${place.query(address.query)}`);
+    const socket = new WebSocket(`${scheme}//${location.host}${address.socketPath}?${place.query(query)}`);
     unopened += 1;
     return new Promise((resolve) => {
       let silence = 0;
@@ -86,13 +91,17 @@ export function followRun(address, listener) {
 
   /** Read the same frames as server-sent events. @returns {Promise<void>} when they end */
   function listenToEvents() {
-    const source = new EventSource(`${address.eventsUrl}?${place.query(address.query)}`);
+    const source = new EventSource(`${address.eventsUrl}?${place.query(query)}`);
     return new Promise((resolve) => {
       const close = () => {
         source.close(); // it would come back by itself, but knows neither holes nor when to wait
         resolve();
       };
-      source.addEventListener("open", () => listener.report(null));
+      hasBegun = false; // it does not tell why it was refused: then the snapshot's answer does
+      source.addEventListener("open", () => {
+        hasBegun = true;
+        listener.report(null);
+      });
       source.addEventListener("message", (message) => take(message.data) || close());
       source.addEventListener("error", close);
     });
@@ -112,6 +121,12 @@ export function followRun(address, listener) {
         await follow();
       } catch (error) {
         if (tries > 20) console.warn("Still no connection.", error);
+      }
+      if (isGone && query !== address.part) {
+        query = address.part;
+        isCut = true;
+        hasBegun = isGone = false;
+        continue;
       }
       if (isGone) return listener.gone("This run is not here any more. Load the page again.");
       if (isOver) return;
