@@ -70,7 +70,7 @@ class Result(NamedTuple):
     critical: float
     seconds: float
     wasted_share: float
-    """Tokens of failed, cancelled, cut-off and unreadable calls, as a share of all."""
+    """Tokens of failed and cancelled calls and of cut-off and unreadable drafts, as a share of all."""
     excluded: Mapping[str, int]
     """Reason to lanes; reasons with none are absent."""
     changed_at: datetime | None

@@ -17,6 +17,7 @@ from webapp.runs.models import ENDED, Call, Event, Lane, Prompt, Run, Status
 from workers import metrics
 from workers.core import events
 from workers.core.errors import FencedOff
+from workers.core.lane import SOLUTION_ROLES
 from workers.core.ledger import CallState, GivenUp, Spent, sum_up
 from workers.core.values import Usage
 from workers.live import stream
@@ -144,7 +145,8 @@ def _spent(row: Call) -> Spent:
         prompt_tokens=row.prompt_tokens, completion_tokens=row.completion_tokens,
         reasoning_tokens=row.reasoning_tokens, cached_tokens=row.cached_tokens,
     )  # fmt: skip
-    is_wasted = row.state != "done" or row.finish_reason == "length"
+    is_lost = row.role in SOLUTION_ROLES and (row.finish_reason == "length" or row.answer is None)
+    is_wasted = row.state != "done" or is_lost
     state: CallState = "done" if row.state == "done" else "failed"
     given_up = GivenUp(row.retries, row.abandoned_tokens, row.abandoned_prompt_tokens)
     return Spent(row.key, tuple(row.after), usage, state, is_wasted, given_up)

@@ -181,10 +181,8 @@ class LiveCall:
 
     def spent(self) -> Spent:
         """Return the call's part of the ledger."""
-        unreadable = self._offers_solution and self._answer is None
-        wasted = self.state in ("failed", "cancelled") or (
-            self.state == "done" and (self._finish_reason == "length" or unreadable)
-        )
+        is_lost = self._offers_solution and (self._finish_reason == "length" or self._answer is None)
+        wasted = self.state in ("failed", "cancelled") or (self.state == "done" and is_lost)
         return Spent(self.request.key, self.after, self._count(), self.state, wasted, self._given_up)
 
     def _text(self, channel: events.Channel) -> str:

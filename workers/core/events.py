@@ -210,7 +210,7 @@ class Ledger(BaseModel):
     peak_context: int = 0
     """Largest prompt plus completion of any one call, in tokens."""
     wasted_tokens: int = 0
-    """Tokens of calls that failed, were cancelled, were cut off, or offered no readable answer."""
+    """Tokens of calls that failed or were cancelled, and of solutions that were cut off or have no readable answer."""
     failed_calls: int = 0
     retries: int = 0
 

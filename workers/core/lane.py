@@ -312,6 +312,9 @@ class LiveLane:
             at = self.clock()
             self.emit(call.give_up(at, self.leaving) if self.leaving else call.cancelled(at))
             raise
+        except Exception:  # a fault of ours: the lane tells of it, and no call stays open
+            self.emit(call.failed(self.clock(), "A fault of ours ended it; the worker's log has the details."))
+            raise
 
     async def _listen(self, call: LiveCall, until: Callable[[Writing], bool] | None) -> Reply:
         async with aclosing(self._model.stream(call.request)) as stream:  # closing stops the server's work

@@ -36,7 +36,7 @@ class Spent(NamedTuple):
     usage: Usage
     state: CallState
     is_wasted: bool
-    """Failed, cancelled, cut off, or a solution without a readable answer."""
+    """Failed, cancelled, or a solution that was cut off or has no answer; others may be cut off on purpose."""
     given_up: GivenUp = NEVER
     """What was tried before the attempt that counts."""
 

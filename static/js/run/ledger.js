@@ -6,7 +6,7 @@
 /** @typedef {import("../types/state.d.ts").Call} Call */
 /** @typedef {import("../types/state.d.ts").Lane} Lane */
 /**
- * One call, as far as its cost goes. `isWasted`: failed, cancelled, cut off, or a solution without an answer.
+ * One call, as far as its cost goes. `isWasted`: failed, cancelled, or a solution that was cut off or has no answer.
  * @typedef {{key: string, after: readonly string[], usage: Usage, state: string, isWasted: boolean, retries: number,
  *   abandonedTokens: number, abandonedPromptTokens: number}} Spent
  */
@@ -49,7 +49,7 @@ export function spentBy(calls) {
 /** @param {Call} call */
 function isWasted(call) {
   if (call.state !== "done") return call.state !== "running";
-  return call.finishReason === "length" || (SOLUTION_ROLES.has(call.role) && call.answer === null);
+  return SOLUTION_ROLES.has(call.role) && (call.finishReason === "length" || call.answer === null);
 }
 
 /** Compute a lane's ledger. @param {readonly Spent[]} calls in order of start @returns {Ledger} */

@@ -215,7 +215,7 @@ export interface Ledger {
   depth: number;
   /** Largest prompt plus completion of any one call, in tokens. */
   peak_context: number;
-  /** Tokens of calls that failed, were cancelled, were cut off, or offered no readable answer. */
+  /** Tokens of calls that failed or were cancelled, and of solutions that were cut off or have no readable answer. */
   wasted_tokens: number;
   failed_calls: number;
   retries: number;

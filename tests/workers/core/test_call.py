@@ -171,6 +171,14 @@ def test_waste_is_what_was_cut_off_or_gives_no_answer(text: str, reason: str, wa
     assert call.spent().is_wasted is wasted
 
 
+def test_a_call_that_offers_no_solution_may_be_cut_off_on_purpose():
+    call = make_call(offers_solution=False)
+    feed(call, Chunk("Hm."), Chunk(finish_reason="length"))
+    call.finish(2_000)
+
+    assert not call.spent().is_wasted
+
+
 def test_a_cancelled_call_keeps_what_it_wrote():
     call = make_call()
     feed(call, Chunk("It is", thinking="Hm", tokens=2))

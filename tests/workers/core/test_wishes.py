@@ -156,6 +156,18 @@ async def test_a_text_that_ends_by_itself_is_not_pruned() -> None:
     assert (reply.finish_reason, model.closed_early) == ("stop", [])
 
 
+async def test_a_fault_of_ours_in_the_middle_of_a_call_leaves_no_call_open() -> None:
+    lane, told, _ = make_lane({"draft": (SIX_WORDS,)})
+
+    with pytest.raises(ZeroDivisionError):
+        await lane.ask("x", role="draft", until=lambda writing: writing.tokens / 0 > 1)
+
+    [failed] = told.of(events.CallFailed)
+    assert failed.error == "A fault of ours ended it; the worker's log has the details."
+    assert failed.text
+    assert lane.ledger().failed_calls == 1
+
+
 async def test_a_journal_repeats_stops_odds_and_early_ends() -> None:
     lane, told, _ = make_lane({"draft": (SIX_WORDS, "a b")})
 
