@@ -26,7 +26,7 @@ def make_cards(status: Status) -> list[Card]:
         _database_card(status.database),
         _redis_card(status.redis),
         _work_card(status),
-        _model_card(status.model),
+        _model_card(status.model, _held(status)),
     ]
 
 
@@ -82,7 +82,14 @@ def _work_card(status: Status) -> Card:
     )
 
 
-def _model_card(state: ModelState | Down) -> Card:
+def _held(status: Status) -> float | None:
+    """Return how many requests the workers say they have open; None if they cannot be asked."""
+    if isinstance(status.redis, Down):
+        return None
+    return sum(process.figures.get("open_streams", 0) for process in status.redis.processes)
+
+
+def _model_card(state: ModelState | Down, held: float | None) -> Card:
     if isinstance(state, Down):
         return Card("Model server", is_up=False, facts=[], reason=state.reason)
     figures = state.figures
@@ -92,7 +99,9 @@ def _model_card(state: ModelState | Down) -> Card:
         for fact in (("Model", _model(model)), *_abilities(state.capabilities.get(model.name)))
     ]
     more = [("And", f"{len(state.models) - MOST_MODELS} more models")] if len(state.models) > MOST_MODELS else []
-    return Card("Model server", is_up=True, facts=[("Address", state.address), *models, *more, *_figures(figures)])
+    return Card(
+        "Model server", is_up=True, facts=[("Address", state.address), *models, *more, *_figures(figures, held)]
+    )
 
 
 def _model(model: ServedModel) -> str:
@@ -114,16 +123,30 @@ def _abilities(known: Capabilities | None) -> list[tuple[str, str]]:
     return [("Offers", offers or "nothing known"), *([("Does not offer", lacks)] if lacks else [])]
 
 
-def _figures(figures: ModelFigures) -> list[tuple[str, str]]:
+def _figures(figures: ModelFigures, held: float | None) -> list[tuple[str, str]]:
     return [
         ("Requests running", _count(figures.running)),
         ("Requests waiting", _count(figures.waiting)),
+        ("Requests of nobody here", _count(count_strangers(figures, held))),
         ("Cache in use", _part(figures.cache)),
         ("Prompt tokens from cache", _part(figures.prefix_hits)),
         ("Put back for want of cache", _count(figures.preempted)),
         ("Tokens written", _count(figures.written)),
         ("Tokens read", _count(figures.read)),
     ]
+
+
+def count_strangers(figures: ModelFigures, held: float | None) -> int | None:
+    """Return how many requests the server works on that no worker of this site holds; None if either side is silent.
+
+    They are other people's, or streams that nobody closed. Workers report each 3 s: for so long a figure may be off.
+
+    >>> count_strangers(ModelFigures(running=5, waiting=1), 4.0), count_strangers(ModelFigures(running=1), 3.0)
+    (2, 0)
+    """
+    if figures.running is None or held is None:
+        return None
+    return max(0, figures.running + (figures.waiting or 0) - round(held))
 
 
 def _count(number: int | None) -> str:

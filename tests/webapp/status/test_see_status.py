@@ -17,6 +17,7 @@ from tests.webapp.runs.playing import make_run
 from tests.workers.backends.asking import make_request, read
 from webapp.runs.capabilities import remember
 from webapp.runs.recording import redis_now
+from webapp.status.cards import count_strangers
 from webapp.status.model_figures import ModelFigures, fetch_figures, read_figures
 from webapp.status.parts import Down, ask_database, ask_redis
 from webapp.status.reporting import Reporter
@@ -63,7 +64,19 @@ def test_every_part_is_shown_with_what_it_says(client: Client, served):
     assert told["Append-only file"] in ("on", "off")
     assert (told["Lanes waiting"], told["Tasks in runs"], told["Workers"]) == ("2", "1", "1")
     assert told["Model"] == "scripted, 32,768 tokens of context"
+    assert told["Requests of nobody here"] == "0"
     assert (told["Requests running"], told["Put back for want of cache"]) == ("0", "not exported")
+
+
+def test_requests_that_no_worker_holds_are_counted():
+    figures = read_figures(VLLM)  # five run, none waits
+
+    assert count_strangers(figures, 5.0) == 0
+    assert count_strangers(figures, 3.0) == 2
+    assert count_strangers(figures, 9.0) == 0, "a report is older than the server's figures"
+    assert count_strangers(read_figures(LLAMA_CPP), 4.0) == 8
+    assert count_strangers(figures, None) is None
+    assert count_strangers(ModelFigures(), 1.0) is None
 
 
 def test_what_the_model_can_do_is_told_once_a_worker_has_found_out(client: Client, served):
