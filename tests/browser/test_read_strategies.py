@@ -58,6 +58,21 @@ def test_a_played_example_shows_what_is_pruned_and_the_tokens_saved(slug, said, 
     expect(page.locator("#example-stage .round__head").filter(has_text=said)).to_be_visible()
 
 
+@pytest.mark.parametrize("width", [1440, 390])
+def test_what_has_ended_keeps_no_empty_room_under_trees_and_votes(width, live_site, new_viewer):
+    page = new_viewer(width=width).page
+    page.emulate_media(reduced_motion="reduce")
+    for slug, box, inside in (("tree_of_thoughts", ".nodes__picture", "svg"), ("best_of_infinity", ".histogram", "li")):
+        page.goto(f"{live_site.address}strategies/{slug}/")
+        page.get_by_role("button", name="Play").click()
+        first = page.locator(f"#example-stage {box}").first
+        first.locator(inside).first.wait_for()
+
+        used = first.locator(inside).evaluate_all("all => all.reduce((sum, each) => sum + each.clientHeight, 0)")
+        assert first.evaluate("box => box.clientHeight") <= used + 1, slug
+        assert first.evaluate("box => box.scrollHeight - box.clientHeight") <= 1, slug
+
+
 @pytest.mark.parametrize("is_dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", [1440, 390])
 @pytest.mark.parametrize("slug", ["tree_of_thoughts", "confidence_voting", "adaptive_parallel_reasoning", ""])

@@ -49,6 +49,14 @@ test("a thousand nodes and a chain of fifty levels are placed inside the picture
   }
 });
 
+test("a picture that is whole is as high as its nodes", () => {
+  const two = layOutNodes([node("a", 1), node("b", 2, ["a"])], 300, 0);
+  const lowest = Math.max(...[...two.spots.values()].map(({ y }) => y));
+
+  assert.ok(two.height < 168 && two.height >= lowest + two.radius + 2);
+  assert.equal(layOutNodes([node("a", 1), node("b", 2, ["a"])], 300).height, 168);
+});
+
 test("nodes whose parents are unknown, themselves, or in a circle are still placed", () => {
   const spots = spotsOf([node("a", 1, ["gone"]), node("b", 1, ["b"]), node("c", 1, ["d"]), node("d", 2, ["c"]), node("e", 0, ["d"])]);
   assert.ok([...spots.values()].every(({ x, y }) => Number.isFinite(x) && Number.isFinite(y)));

@@ -61,6 +61,7 @@ function play() {
     if (touched.size) pane.paint(lane, touched);
     pane.paintHead(lane, Math.min(now, film.at(-1)?.at ?? 0), barScale([lane]));
     sheet.paintIf(facts.id, touched);
+    stage.toggleAttribute("data-over", lane.ending !== null);
     if (next < film.length) playing = requestAnimationFrame(frame);
   }
   frame();

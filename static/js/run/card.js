@@ -122,7 +122,6 @@ export function newCard(name, number) {
     setAttribute(tail, "data-own", words ? "" : null);
     setAttribute(tail, "data-thinking", isThinking ? "" : null);
     const text = words || tailText(isThinking ? call.thinking : call.text, size);
-    setAttribute(tail, "data-cut", size === "small" && !words && text.length > 20 ? "" : null);
     setText(/** @type {Node} */ (tail.firstChild), text);
   }
 
@@ -135,12 +134,12 @@ export function newCard(name, number) {
 /** @type {ResizeObserver | null} */
 let fullness = null;
 
-/** Mark a tail that does not fit its box: its first line fades. Told after layout, so that it costs none. @param {Element} text */
+/** Mark a tail that does not fit its box: its beginning fades. Told after layout, so that it costs none. @param {Element} text */
 function watchFullness(text) {
   fullness ??= new ResizeObserver((entries) => {
     for (const { target, contentRect } of entries) {
       const box = target.parentElement;
-      if (box) setAttribute(box, "data-over", contentRect.height > box.clientHeight ? "" : null);
+      if (box) setAttribute(box, "data-over", contentRect.height > box.clientHeight || contentRect.width > box.clientWidth + 1 ? "" : null);
     }
   });
   fullness.observe(text);
@@ -148,7 +147,7 @@ function watchFullness(text) {
 
 /** @param {string} text @param {Size} size */
 function tailText(text, size) {
-  const tail = tailOf(text, TAIL[size]).trimEnd();
+  const tail = tailOf(text, TAIL[size]).trim();
   return size === "small" ? tail.slice(tail.lastIndexOf("\n") + 1) : tail.replace(/\n{2,}/g, "\n");
 }
 
@@ -157,6 +156,7 @@ function ownWords(call) {
   if (call.state === "failed") return `${call.error} Text so far is kept.`;
   if (call.finishReason === "pruned") return `Up to ${full(savedBy(call))} tokens saved by pruning; the text is kept.`;
   if (call.state === "done" && call.odds && !call.text) return `Weighed ${plural(call.odds.tokens, "token")}: log-probability ${logprobOf(call.odds)} each.`;
+  if (call.state === "done" && !call.text && !call.thinking) return "Wrote nothing.";
   if (call.state === "cancelled") return `Stopped at ${full(call.tokens)} tokens; the text is kept.`;
   if (call.state === "running" && !call.tokens) return call.retries ? `Asked again, try ${call.retries + 1}.` : "Waits for the first token.";
   return "";

@@ -1,5 +1,5 @@
 // @ts-check
-// The nodes of a tree search, or a population by generation, as one picture in a box whose size never changes.
+// The nodes of a tree search, or a population by generation, as one picture in a box whose size does not change while it grows.
 
 import { el, setText, svg, watchWidth } from "../lib/dom.js";
 import { figure, plural } from "../lib/format.js";
@@ -17,6 +17,7 @@ const HEIGHT = 168;
 const NONE = "Nodes show as they are written.";
 const [GUTTER, TOP, NAMES, FIGURE] = [24, 12, 16, 28];
 const [NARROW, WIDE, LOW, HIGH] = [8, 56, 16, 46];
+const [BELOW, BORDERS, SCROLLBAR] = [18, 2, 10];
 const SHAPES = /** @type {const} */ ({ open: "open", kept: "kept", pruned: "pruned", final: "final" });
 
 /** Say whether the nodes are a population: members with several parents. @param {readonly NodePlaced[]} nodes */
@@ -31,14 +32,14 @@ export function titleOf(nodes) {
 /**
  * Place every node: a row for each level. A tree has parents above the middle of their children; members of a
  * population stand side by side in order of arrival. Subtrees and islands stand apart.
- * @param {readonly NodePlaced[]} nodes @param {number} width px @param {number} [height] px @returns {Layout}
+ * @param {readonly NodePlaced[]} nodes @param {number} width px @param {number} [height] px; 0: as high as it must be @returns {Layout}
  */
 export function layOutNodes(nodes, width, height = HEIGHT) {
   const levels = [...new Set(nodes.map((node) => node.level))].sort((one, other) => one - other);
   const { columns, count, groups } = findColumns(nodes);
   const top = TOP + (groups.length > 1 ? NAMES : 0);
   const pitch = clamp((width - GUTTER) / count, NARROW, WIDE);
-  const row = clamp((height - top - 4) / levels.length, LOW, HIGH);
+  const row = clamp(((height || HEIGHT) - top - 4) / levels.length, LOW, HIGH);
   const hasFigures = pitch >= 46;
   const left = (hasFigures ? GUTTER - FIGURE / 2 : GUTTER) + Math.max(0, (width - GUTTER - count * pitch) / 2);
   const y = (/** @type {number} */ level) => top + levels.indexOf(level) * row;
@@ -47,7 +48,7 @@ export function layOutNodes(nodes, width, height = HEIGHT) {
     levels: levels.map((level) => ({ level, y: y(level) })),
     groups: groups.length > 1 ? groups.map(({ name, column }) => ({ name, x: left + column * pitch })) : [],
     width: Math.max(width, left + count * pitch),
-    height: Math.max(height, top + levels.length * row),
+    height: Math.max(height, Math.ceil(top + (levels.length - 1) * row) + BELOW),
     radius: Math.min(7, pitch / 2 - 1.5, row / 2 - 3),
     hasFigures,
   };
@@ -125,24 +126,29 @@ export function newNodes(openCall) {
   const root = el("section", { class: "nodes" }, el("div", { class: "round__head" }, title, counts), picture, best);
   /** @type {readonly NodePlaced[]} */
   let shown = [];
+  let isWhole = false;
   const width = watchWidth(picture, draw);
   picture.addEventListener("click", (event) => {
     const key = event.target instanceof Element ? event.target.closest("[data-open]")?.getAttribute("data-open") : null;
     if (key) openCall(key);
   });
 
-  /** @param {readonly NodePlaced[]} nodes */
-  function paint(nodes) {
-    shown = nodes;
+  /** @param {readonly NodePlaced[]} nodes @param {boolean} isOver no more will come: then the box is as high as its nodes */
+  function paint(nodes, isOver) {
+    [shown, isWhole] = [nodes, isOver];
     setText(title, titleOf(nodes));
     counts.replaceChildren(...countStates(nodes));
     const leader = findBest(nodes);
     setText(best, leader ? `Best: ${[leader.value === null ? "" : figure(leader.value), leader.title].filter(Boolean).join(" · ")}` : nodes.length ? "" : NONE);
+    best.hidden = isWhole && best.textContent === "";
     draw();
   }
 
   function draw() {
-    if (width()) picture.replaceChildren(...(shown.length ? [drawNodes(layOutNodes(shown, width()), title.textContent ?? "")] : []));
+    if (!width()) return;
+    const layout = layOutNodes(shown, width(), isWhole ? 0 : HEIGHT);
+    picture.style.height = isWhole ? `${Math.min(HEIGHT, layout.height + BORDERS + SCROLLBAR * Number(layout.width > width()))}px` : "";
+    picture.replaceChildren(...(shown.length ? [drawNodes(layout, title.textContent ?? "")] : []));
   }
   return { root, paint };
 }
@@ -161,7 +167,7 @@ function drawNodes({ spots, levels, groups, width, height, radius, hasFigures },
   const most = Math.max(1, ...[...spots.values()].map(({ node }) => node.value ?? 0));
   const root = svg("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `${name} of ${plural(spots.size, "node")} on ${plural(levels.length, "level")}` });
   root.append(...groups.map(({ name: group, x }) => svg("text", { class: "label", x: x + 2, y: 10 }, group)));
-  root.append(...levels.map(({ level, y }) => svg("text", { class: "label", x: 2, y: y + 4 }, String(level))));
+  if (levels.length > 1) root.append(...levels.map(({ level, y }) => svg("text", { class: "label", x: 2, y: y + 4 }, String(level))));
   for (const { node, x, y } of spots.values()) {
     for (const parent of node.under.map((key) => spots.get(key))) {
       const look = node.state === "kept" || node.state === "final" ? "edge edge--kept" : "edge";

@@ -145,9 +145,10 @@ function newViews(rounds, { shows }, openCall) {
 
   /** @param {Lane} lane @param {Set<string>} touched */
   return (lane, touched) => {
-    if (touched.has("nodes") && (lane.nodes.size || nodes.root.parentElement)) {
+    const isOver = lane.ending !== null;
+    if (touched.has(isOver ? "body" : "nodes") && (lane.nodes.size || nodes.root.parentElement)) {
       if (!nodes.root.parentElement) rounds.prepend(nodes.root);
-      nodes.paint([...lane.nodes.values()]);
+      nodes.paint([...lane.nodes.values()], isOver);
     }
     if (touched.has("statistics") && (lane.statistics.size || statistics.root.parentElement)) {
       if (!statistics.root.parentElement) rounds.prepend(statistics.root);

@@ -76,7 +76,7 @@ export function newSection(index, hasVotes) {
       histogram = newHistogram(votes?.expected ?? round.calls.length);
       root.insertBefore(histogram.root, grid);
     }
-    histogram?.paint(votes ?? NO_VOTES, lane.voteRows.get(index) ?? []);
+    histogram?.paint(votes ?? NO_VOTES, lane.voteRows.get(index) ?? [], lane.ending !== null);
     const ended = round.calls.filter((call) => call.state !== "running").length;
     setText(sub, summary(round, ended));
     setText(right, round.seconds === null ? "" : clock(round.seconds * 1000));

@@ -33,12 +33,15 @@ export function findLeader(votes, rows) {
 /** Make a histogram with room for its rows before the first vote. @param {number} expected votes to come */
 export function newHistogram(expected) {
   const root = el("ol", { class: "histogram", tabindex: "0", "aria-label": "Votes by answer" });
-  root.style.setProperty("--rows", String(Math.min(expected, MOST_ROWS)));
 
-  /** @param {Pick<VotesCounted, "tallies" | "silent" | "expected">} votes @param {readonly string[]} rows */
-  function paint(votes, rows) {
+  /** @param {Pick<VotesCounted, "tallies" | "silent" | "expected">} votes @param {readonly string[]} rows @param {boolean} isOver nothing more will come: no room is kept */
+  function paint(votes, rows, isOver) {
+    const height = isOver && rows.length ? rows.length + (votes.silent.length ? 1 : 0) : expected;
+    setProperty(root, "--rows", String(Math.min(height, MOST_ROWS)));
     for (const row of [...root.querySelectorAll("li:not([data-silent])")].slice(rows.length)) row.remove();
-    const leader = findLeader(votes, rows);
+    const best = findLeader(votes, rows);
+    const isTied = votes.tallies.some((tally) => tally !== best && tally.calls.length === best?.calls.length);
+    const leader = isTied ? null : best;
     rows.forEach((row, place) => {
       const tally = votes.tallies.find((each) => each.calls.includes(row));
       if (tally) paintRow(rowAt(root, place), tally.answer, tally.calls.length, votes.expected, tally === leader);
