@@ -115,6 +115,13 @@ async def test_a_box_that_is_never_closed_ends_with_its_line() -> None:
     assert find(heard, events.AnswerGiven).answer == "42"
 
 
+async def test_a_sentence_in_the_box_is_read_for_its_answer() -> None:
+    heard, _ = await run({"draft": [SAID], "settle": ["The answer is 42}"]}, grader="exact")
+
+    assert find(heard, events.AnswerGiven).answer == "42"
+    assert find(heard, events.VerdictReached).ruling == "right"
+
+
 async def test_an_answer_that_the_grader_cannot_read_is_asked_for_once_more() -> None:
     heard, _ = await run({"draft": ["It is \\boxed{40 or 42}."], "settle": ["42}"]})
 

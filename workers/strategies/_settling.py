@@ -39,6 +39,7 @@ async def settle_answer(lane: LiveLane, question: str, answer: Answer) -> Answer
     written = _read_on(reply)
     end = find_box_end(written)
     inside = written[:end] if end is not None else written.strip().partition("\n")[0]
+    inside = extract_answer(inside) or inside  # "The answer is Paris" stands in many a box
     closed = f"{ANSWER}{inside}}}$."
     said = extract_answer(closed)
     if said is None:
