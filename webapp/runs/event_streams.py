@@ -30,6 +30,8 @@ _HEADERS = [
 _RETRY = b"retry: 2000\n\n"
 """Milliseconds after which a browser comes back, with the id of the last event that it has."""
 
+_UNKNOWN = "There is no such run, or it has several problems or repeats: name one by ?row= and ?repeat=."
+
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
@@ -46,7 +48,7 @@ async def stream_run(scope: dict[str, Any], receive: Receive, send: Send) -> Non
         await serve(wish, "sse", receive, answer.send_frame)
     except UnknownRun:
         if not answer.has_begun:
-            return await _refuse(send, 404, "There is no such run, or no such problem in it.")
+            return await _refuse(send, 404, _UNKNOWN)
     except SlowViewer:
         metrics.SLOW_CLOSED.inc()
         return cut(scope)  # the browser comes back by itself
