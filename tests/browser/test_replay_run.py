@@ -174,6 +174,8 @@ def test_a_replay_has_no_serious_fault(ended, new_viewer, is_dark, width):
 
     assert find_serious_faults(page) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    buttons = page.locator(".problem__actions :is(button, a):visible").all()
+    assert all((box := button.bounding_box()) and box["x"] + box["width"] <= width - 16 for button in buttons)
 
 
 def test_without_scripts_a_reader_sees_how_the_run_ended(ended, chromium):
