@@ -52,7 +52,13 @@ def _block(block: Block) -> str:
 
 
 def _text(pieces: Iterable[Piece]) -> str:
-    return "".join(f"`{piece.text}`" if piece.is_code else _plain(piece.text) for piece in pieces)
+    return "".join(map(_piece, pieces))
+
+
+def _piece(piece: Piece) -> str:
+    if piece.is_code:
+        return f"`{piece.text}`"
+    return f"[{piece.text}]({piece.url})" if piece.url else _plain(piece.text)
 
 
 def _plain(text: str) -> str:
