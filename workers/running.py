@@ -137,7 +137,10 @@ class LaneRun:
         self._lane.offer(self._lane.best or answer)
         if await self._can_read(answer) or self._is_stopped:
             return answer
-        settled = await settle_answer(self._lane, self._work.question, answer)
+        grader = graders().get(self._work.grader)
+        settled = await settle_answer(
+            self._lane, self._work.question, answer, kind=grader.answer_kind if grader else ""
+        )
         return settled if settled and await self._can_read(settled) else answer
 
     async def _can_read(self, answer: Answer) -> bool:

@@ -63,13 +63,13 @@ async def test_an_answer_that_is_not_there_is_asked_for_once_more() -> None:
 
     answer = find(heard, events.AnswerGiven)
     assert (answer.answer, answer.note, answer.is_partial) == ("42", NOTE, False)
-    assert answer.text == f"{SAID}\n\nThe final answer is $\\boxed{{42}}$."
+    assert answer.text == f"{SAID}\n\nThe final answer is the number $\\boxed{{42}}$."
     assert find(heard, events.VerdictReached).ruling == "right"
     assert [event.name for event in heard if isinstance(event, events.RoundOpened)] == ["Draft", "Settle"]
     request = model.asked[1]
     assert (request.role, request.temperature, request.continues) == ("settle", 0, True)
     assert request.messages[0] == model.asked[0].messages[0]
-    assert request.messages[1].content == f"{SAID}\n\nThe final answer is $\\boxed{{"
+    assert request.messages[1].content == f"{SAID}\n\nThe final answer is the number $\\boxed{{"
 
 
 async def test_the_call_counts_and_waits_for_all_that_nobody_waited_for() -> None:
@@ -137,10 +137,12 @@ async def test_an_answer_that_the_grader_cannot_read_is_asked_for_once_more() ->
     ],
 )
 async def test_whatever_the_grader_reads(grader: str, reference: str, drafted: str, settled: str) -> None:
-    heard, _ = await run({"draft": [drafted], "settle": [f"{settled}}}"]}, grader=grader, reference=reference)
+    heard, model = await run({"draft": [drafted], "settle": [f"{settled}}}"]}, grader=grader, reference=reference)
 
     assert find(heard, events.VerdictReached).ruling == "right"
     assert find(heard, events.AnswerGiven).note == NOTE
+    kind = {"choice": "the letter "}.get(grader, "")
+    assert model.asked[1].messages[1].content == f"{drafted}\n\nThe final answer is {kind}$\\boxed{{"
 
 
 async def test_nothing_is_asked_where_the_answer_can_be_read_even_if_it_is_wrong() -> None:

@@ -24,6 +24,8 @@ class Grader(NamedTuple):
     """Return a reference answer as the grader reads it; raises UnreadableAnswer."""
     grade: Callable[[str, str | None, str, GraderInput], Verdict]
     """Rule on `(text, answer, reference, grader_input)`; never raises for what a model wrote."""
+    answer_kind: str = ""
+    """What every answer is, for a model that is asked for it alone: `the number`; empty where it may be anything."""
 
 
 def no_answer(expected: str) -> Verdict:

@@ -61,4 +61,5 @@ GRADER = Grader(
     help="One letter from A to Z: (B), B. and “Answer: B” are the same.",
     read_reference=read_reference,
     grade=grade,
+    answer_kind="the letter",
 )

@@ -60,4 +60,5 @@ GRADER = Grader(
     help="One number, compared exactly: 1,200 is 1200 and 0.5 is 1/2; units around it are passed over.",
     read_reference=read_reference,
     grade=grade,
+    answer_kind="the number",
 )

@@ -15,7 +15,7 @@ from workers.core.prompts import fill
 from workers.core.values import Answer, Reply, Writing
 from workers.strategies._prompts import DRAFT
 
-ANSWER = "The final answer is $\\boxed{"
+ANSWER = "The final answer is $kind$$\\boxed{"
 """Of nine wordings the one after which SmolLM2-135M said nothing readable most seldom: once in 32 such drafts."""
 VERDICT = "Verdict: "
 """Behind the space a small model can only write a number; before it, it writes the `N` that stands in its prompt."""
@@ -28,11 +28,15 @@ _NUMBER = r"\d{1,3}(?:\.\d{1,3})?(?:\s?/\s?\d{1,3})?(?![\d-])"
 _NUMBERS = re.compile(rf"[\s*_`$\[(]{{0,8}}({_NUMBER}(?:\s?,\s?{_NUMBER}){{0,63}})")
 
 
-async def settle_answer(lane: LiveLane, question: str, answer: Answer) -> Answer | None:
-    """Return the answer with an end that can be read; None if the model gives none even so."""
+async def settle_answer(lane: LiveLane, question: str, answer: Answer, *, kind: str = "") -> Answer | None:
+    """Return the answer with an end that can be read; None if the model gives none even so.
+
+    `kind` is what the answer is, if that is known, e.g. `the number`: a small model then writes 14 and not 8 + 6.
+    """
+    begun = fill(ANSWER, kind=f"{kind} ".lstrip())
     async with lane.round("Settle"):
         call = _go_on(
-            lane, fill(DRAFT, question=question), answer.text, ANSWER, after=lane.ends, max_tokens=ANSWER_TOKENS,
+            lane, fill(DRAFT, question=question), answer.text, begun, after=lane.ends, max_tokens=ANSWER_TOKENS,
             until=_is_closed,
         )  # fmt: skip
         reply = await attempt(call)
@@ -40,7 +44,7 @@ async def settle_answer(lane: LiveLane, question: str, answer: Answer) -> Answer
     end = find_box_end(written)
     inside = written[:end] if end is not None else written.strip().partition("\n")[0]
     inside = extract_answer(inside) or inside  # "The answer is Paris" stands in many a box
-    closed = f"{ANSWER}{inside}}}$."
+    closed = f"{begun}{inside}}}$."
     said = extract_answer(closed)
     if said is None:
         return None
