@@ -10,6 +10,7 @@ from webapp.board.suite_runs import first_texts
 from webapp.corpora.importing import import_corpus
 from webapp.runs import models_on_server
 from webapp.runs.models import Lane, Run, SavedRecipe
+from webapp.runs.setups import pick_strategies
 from workers.strategies import catalog
 
 pytestmark = pytest.mark.django_db
@@ -175,7 +176,10 @@ def test_a_suite_is_run_over_a_corpus(client, served):
     corpus = import_corpus(content=b"One and one are two.", name="Sums").corpus
 
     page = client.get("/suites/sums/run").content.decode()
-    response = post(client, fields(pick="retrieve_and_reason", params__retrieve_and_reason__corpus=corpus.reference))
+    texts = fields()
+    pick_strategies(texts, ["retrieve_and_reason"])
+    texts[f"lane-{texts['pick']}-params-corpus"] = corpus.reference
+    response = post(client, texts)
 
     assert f'<option value="{corpus.reference}">Sums · 1 passage</option>' in page
     assert response.status_code == 302
