@@ -49,7 +49,8 @@ class AnyReplies(dict[str, Sequence[str]]):
 
     def get(self, counter: str, default: Any = None) -> Sequence[str]:
         role = counter.rpartition(".")[2]
-        end = "." if role in STEPPING_ROLES else " and ends in \\boxed{{{0}}}."
+        turn = " and goes on. So it is. It" if role == "prefix" else " and"  # beginnings are cut at turns
+        end = "." if role in STEPPING_ROLES else f"{turn} ends in \\boxed{{{{{{0}}}}}}."
         verdict = "\nVerdict: {0}" if role in JUDGING_ROLES else ""
         tasks = '<spawn>["One task.", "Another."]</spawn>' if role == "parent" else ""
         return Endless(
