@@ -32,10 +32,10 @@ def board(chromium, site_process):
     return site_process.address + BOARD
 
 
-def import_suite(page, address):
+def import_suite(page, address, name="Browser sums"):
     lines = ["id,problem,answer,grader", *(f"s{n},What is {n} + {n}?,{2 * n},number" for n in range(1, PROBLEMS + 1))]
     page.goto(address + "suites/import")
-    page.get_by_label("Name", exact=True).fill("Browser sums")
+    page.get_by_label("Name", exact=True).fill(name)
     page.get_by_label("Or paste it").fill("\n".join(lines))
     page.get_by_role("button", name="Import").click()
     page.get_by_role("link", name="Run recipes on it").first.click()
@@ -186,10 +186,17 @@ def test_a_row_opens_what_is_behind_it(board, new_viewer):
     expect(page).to_have_url(re.compile("/matrix$"))
 
 
-def test_a_strategy_says_what_it_did_here_and_one_button_runs_what_is_missing(board, live_site, new_viewer):
+def test_a_strategy_says_what_it_did_here_and_one_button_runs_what_is_missing(live_site, new_viewer):
     page = new_viewer(may_complain=LEAVING).page
+    import_suite(page, live_site.address, name="Sums of its own")
+    for title in ("Direct", "Sequential Refinement", "Parallel-Distill-Refine"):
+        page.get_by_role("checkbox", name=title, exact=True).uncheck()
+    expect(page.locator("#run")).to_contain_text(f"Run {PROBLEMS} lanes")
+    page.locator("#run").click()
+    expect(page.locator("#matrix")).to_have_attribute("data-status", "finished", timeout=60_000)
     page.goto(live_site.address + "strategies/self_consistency/")
     here = page.get_by_role("region", name="Results here")
+    expect(here).to_contain_text("Sums of its own, v1")
     expect(here.get_by_role("row", name="Large")).to_contain_text("Not run yet")
     expect(here.get_by_role("row", name="Small")).to_contain_text(re.compile(r"[0-9.]+ [0-9]+–[0-9]+"))
 
