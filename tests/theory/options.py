@@ -5,7 +5,7 @@ from typing import Any
 
 from tests.theory import drawn, expected, grown, searched, stopping, variants
 from tests.theory.expected import Shares
-from tests.theory.measuring import World
+from tests.theory.measuring import Kind, World
 from tests.theory.row import (
     ACCEPT,
     FOOLED,
@@ -37,11 +37,13 @@ from tests.theory.skill import (
     strengthen,
 )  # fmt: skip
 
+HARD = World("hard", (Kind(1, (0.1, 0.55, 0.35)),))
+UNEVEN = World("uneven", (Kind(0.5, (0.7, 0.2, 0.1)), Kind(0.5, (0.4, 0.35, 0.25))))
 NOISY = World("mixed, noisy", MIXED.kinds, Skill(noise=1.0))
 CHANGE = {"keep": KEEP, "mend": MEND}
 
 
-def _tree(form: str, *, batch: int = 1, models: int = 1, choose: str = "thompson") -> Row:
+def _tree(form: str, world: World = MIXED, *, batch: int = 1, models: int = 1, choose: str = "thompson") -> Row:
     params = {"nodes": 5, "batch": batch, "form": form, "models": models, "choose": choose}
 
     def expect(shares: Shares) -> float:
@@ -51,7 +53,7 @@ def _tree(form: str, *, batch: int = 1, models: int = 1, choose: str = "thompson
             trials=3_000 if form == "mixed" else 10_000,
         )  # fmt: skip
 
-    return Row("ab_mcts", params, expect)
+    return Row("ab_mcts", params, expect, world)
 
 
 def _beams(strategy: str, *, trees: int, kept: int, width: int, **options: Any) -> Row:
@@ -117,10 +119,10 @@ def _speculated(rule: str, alpha: float, value: Callable[[Shares, Shares], float
     return Row("speculative_cascade", params, lambda shares: value(shares, strengthen(shares)), world)
 
 
-def _reduced(reduce: str) -> Row:
+def _reduced(reduce: str, outcome: float = 0.5) -> Row:
     return Row(
-        "process_evaluation", {"drafts": 4, "steps": STEPS, "reduce": reduce},
-        lambda shares: variants.whole_and_steps(shares[0], 4, STEPS, reduce, **JUDGE),
+        "process_evaluation", {"drafts": 8, "steps": STEPS, "reduce": reduce, "outcome": outcome},
+        lambda shares: variants.whole_and_steps(shares[0], 8, STEPS, reduce, **JUDGE, outcome=outcome),
     )  # fmt: skip
 
 
@@ -138,7 +140,7 @@ OPTIONS = (
     ),
     Row(
         "recursive_self_aggregation", {"population": 4, "sample": 2, "rounds": 4, "islands": 2},
-        lambda shares: variants.from_two_islands(shares, 2, **REWRITE),
+        lambda shares: variants.from_two_islands(shares, 2, 2, **REWRITE),
     ),
     Row(
         "prompted_aggregation", {"drafts": 4, "aggregations": 1, "enough": 0.75},
@@ -160,7 +162,7 @@ OPTIONS = (
         "best_of_n", {"drafts": 5, "judges": 1, "selector": "majority"},
         lambda shares: expected.vote(shares, 5),
     ),
-    _tree("beta"), _tree("mixed"), _tree("gaussian", batch=3),
+    _tree("gaussian", HARD), _tree("beta", HARD), _tree("mixed", HARD), _tree("gaussian", HARD, batch=3),
     _tree("gaussian", models=2), _tree("gaussian", models=2, choose="ucb"),
     _infinity(weights=(2, 1)), _infinity(smoothing=True),
     Row(
@@ -175,7 +177,7 @@ OPTIONS = (
         "tree_of_thoughts", {"thoughts": 3, "generate": "propose", "kept": 1, "depth": 3},
         lambda shares: searched.tree(STEP, 3, 1, 3, **JUDGE, **CHANGE), STEPWISE,
     ),
-    _beams("beam_search", trees=1, kept=2, width=2),
+    _beams("beam_search", trees=1, kept=2, width=3, selector="naive"),
     _beams("beam_search", trees=1, kept=1, width=4, judges=3, selector="naive"),
     _beams("beam_search", trees=1, kept=1, width=4, ahead=1),
     *[
@@ -187,11 +189,11 @@ OPTIONS = (
     _pruned(prefix="words", words=2), _pruned(prefix="tokens", prefix_tokens=BEGUN, clusters=2),
     _pruned(prefix="tokens", prefix_tokens=BEGUN, final="representatives", is_largest=False),
     _warmed(smoothing=True), _warmed(smoothing=False, form="best_of_n"),
-    _speculated("chow", 0.2, lambda q, p: variants.left_whole(q, p, max(q) >= 0.8)),
-    _speculated("diff", 0.1, lambda q, p: variants.left_whole(q, p, max(q) >= max(p) - 0.1)),
+    _speculated("chow", 0.35, lambda q, p: variants.left_whole(q, p, max(q) >= 0.65), UNEVEN),
+    _speculated("diff", 0.2, lambda q, p: variants.left_whole(q, p, max(q) >= max(p) - 0.2), UNEVEN),
     _speculated("v1", 0.3, lambda q, p: variants.left_single(q, p, [share >= max(p) - 0.3 for share in q])),
     _speculated("v2", 0.7, lambda q, p: variants.left_single(q, p, [share >= max(p) - 0.7 for share in p]), MIXED),
-    *[_reduced(reduce) for reduce in ("last", "min", "product", "mean_logit")],
+    _reduced("last"), _reduced("min"), _reduced("product"), _reduced("mean_logit", 0.2),
     Row(
         "propose_and_judge", {"steps": 2, "proposals": 3, "judges": 3},
         lambda shares: variants.picked(STEP, 3, 2, PREFER, 3), STEPWISE,

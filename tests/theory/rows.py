@@ -150,7 +150,7 @@ def _confident(drafts: int, kept: int, claim: float) -> Row:
     )  # fmt: skip
 
 
-def _confident_as_published(kept: int, claim: float) -> Row:
+def _confident_as_published(kept: int, claim: float, part: float) -> Row:
     """As many drafts as in the paper; their confidence has noise, and each lane is dear."""
     params = {"drafts": 512, "warm_up": 16, "batch": 16, "kept": kept, "window": STRETCH}
 
@@ -159,7 +159,7 @@ def _confident_as_published(kept: int, claim: float) -> Row:
 
     return Row(
         "confidence_voting", params, lambda shares: drawn_of(shares).accuracy, CONTEST,
-        vote_of(512, claim, lambda shares: drawn_of(shares).drafts), 0.2,
+        vote_of(512, claim, lambda shares: drawn_of(shares).drafts), part,
     )  # fmt: skip
 
 
@@ -221,7 +221,7 @@ MAIN = (
     _scrutinized(4, 2, 2), _scrutinized(6, 4, 3),
     _cautious(4, 2, 0.1, "log"), _cautious(4, 2, 0.3, "root"), _cautious(4, 2, 0.1, "log", all_agree=True),
     _confident(12, 50, 0.3), _confident(12, 90, 0.2),
-    _confident_as_published(90, 0.56), _confident_as_published(10, 0.847),
+    _confident_as_published(90, 0.56, 0.2), _confident_as_published(10, 0.847, 0.4),
     _pruned(8, 0.3, LIKELY), _pruned(512, 0.8, CONTEST, 0.03, finished=20),
     Row(
         "temperature_from_entropy", {"hottest": 1.2, "samples": 1, "smoothing": False, "drafts": 8},

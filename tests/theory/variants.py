@@ -39,13 +39,13 @@ def merged_unless(
     )  # fmt: skip
 
 
-def from_two_islands(shares: Shares, size: int, keep: float, mend: float, leaning: float) -> float:
-    """Four populations, each member a rewrite of `size` members: of its own island first, of all in the last two."""
+def from_two_islands(shares: Shares, size: int, read: int, keep: float, mend: float, leaning: float) -> float:
+    """Four populations, each member a rewrite of some: of its own island first, of all in the last two."""
 
     def rewrite(spread: dict[Counts, float], members: int) -> dict[Counts, float]:
         later: dict[Counts, float] = {}
         for counts, weight in spread.items():
-            for after, chance in multinomial(member(shares, counts, size, keep, mend, leaning), members):
+            for after, chance in multinomial(member(shares, counts, read, keep, mend, leaning), members):
                 later[after] = later.get(after, 0) + weight * chance
         return later
 
@@ -96,15 +96,17 @@ STEPS: dict[str, Callable[[tuple[bool, ...]], float]] = {
 }
 
 
-def whole_and_steps(p: float, n: int, steps: int, reduce: str, *, accept: float, fooled: float) -> float:
-    """Half a verdict on the whole, half what the verdicts of steps become, one of which, any, is faulty if wrong."""
+def whole_and_steps(
+    p: float, n: int, steps: int, reduce: str, *, accept: float, fooled: float, outcome: float = 0.5
+) -> float:
+    """A verdict on the whole, and what the verdicts of steps become, one of which, any, is faulty if wrong."""
     spreads = (dict[object, float](), dict[object, float]())
     for spread, whole, faults in ((spreads[0], accept, (None,)), (spreads[1], fooled, range(steps))):
         for fault, verdict, marks in product(faults, (True, False), product((True, False), repeat=steps)):
             rates = [whole, *(fooled if step == fault else accept for step in range(steps))]
             said = (verdict, *marks)
             chance = prod(rate if mark else 1 - rate for rate, mark in zip(rates, said, strict=True)) / len(faults)
-            score = round((verdict + STEPS[reduce](marks)) / 2, 9)
+            score = round(outcome * verdict + (1 - outcome) * STEPS[reduce](marks), 9)
             spread[score] = spread.get(score, 0) + chance
     return best_scored(p, *spreads, n)
 
