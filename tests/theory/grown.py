@@ -88,8 +88,8 @@ def grown(  # all that such a search may be
                     parent = going[place % len(going)]
                     is_sound = parent.is_sound and chance.random() < step
                     looks = is_sound and all(chance.random() < step for _ in range(min(ahead, steps - level)))
-                    marks = chance.random(judges) < (accept if looks else fooled)
-                    score = float(np.mean(np.where(marks, *scores)))
+                    rate = accept if looks else fooled
+                    score = sum(scores[int(chance.random() >= rate)] for _ in range(judges)) / judges
                     children.append(Thought(level, is_sound, (*parent.values, score)))
                 going = sorted(children, key=lambda child: -reduced(child.values, reduce))[:kept]
             for child in children:
@@ -131,7 +131,8 @@ def confident_offline(
         is_sure = chance.random(drafts) < np.where(answers == 0, accept, fooled)
         levels = np.where(is_sure, *values)[:, None] + noise * chance.standard_normal((drafts, stretches))
         words = np.repeat(levels, stretch, axis=1)
-        windows = np.lib.stride_tricks.sliding_window_view(words, stretch, axis=1).mean(axis=2)
+        sums = np.cumsum(np.pad(words, ((0, 0), (1, 0))), axis=1)
+        windows = (sums[:, stretch:] - sums[:, :-stretch]) / stretch
         lowest = np.sort(windows, axis=1)[:, : max(1, windows.shape[1] // 10)]
         rated = {
             "mean": words.mean(axis=1), "tail": levels[:, -1], "lowest_window": lowest[:, 0],
@@ -140,3 +141,34 @@ def confident_offline(
         voters = rated >= np.percentile(rated, 100 - kept) - 1e-9
         right += int(np.bincount(answers[voters], rated[voters], len(shares)).argmax()) == 0
     return right / trials
+
+
+@cache
+def revised(
+    shares: tuple[float, ...], *, keep: float, mend: float, leaning: float, accept: float, fooled: float,
+    scores: tuple[float, float], trials: int = 10_000,
+) -> float:  # fmt: skip
+    """Two drafts and two revisions: of the first, if both agree, otherwise one of each; the best of each chain meet."""
+    chance, right = np.random.default_rng(7), 0
+    wrong = np.array(shares[1:]) / sum(shares[1:])
+    for _ in range(trials):
+        one, other = (int(answer) for answer in chance.choice(len(shares), p=shares, size=2))
+        chains = [[one], [other]]
+        for chain in (chains[0], chains[0 if one == other else 1]):
+            weights = np.array([leaning if answer == 0 else 1.0 for answer in chain])
+            read = int(chance.choice(chain, p=weights / weights.sum()))
+            if chance.random() < (keep if read == 0 else 1 - mend):
+                chain.append(read)
+            else:
+                chain.append(0 if read else 1 + int(chance.choice(len(wrong), p=wrong)))
+        judged = [
+            [(answer, scores[int(chance.random() >= (fooled if answer else accept))]) for answer in chain]
+            for chain in chains
+        ]
+        right += _choose([_best_of_heaviest(chain) for chain in judged], "weighted") == 0
+    return right / trials
+
+
+def _best_of_heaviest(judged: Sequence[tuple[int, float]]) -> tuple[int, float]:
+    answer = _choose(judged, "weighted")
+    return answer, max(score for other, score in judged if other == answer)

@@ -11,6 +11,7 @@ from tests.theory.row import (
     FOOLED,
     JUDGE,
     KEEP,
+    LEANING,
     LIKELY,
     MEND,
     MIXED,
@@ -23,8 +24,10 @@ from tests.theory.row import (
     Saving,
 )  # fmt: skip
 from tests.theory.skill import (
+    ACCEPTED,
     BEGUN,
     ENTROPY_LOGITS,
+    REJECTED,
     STEPS,
     STRETCH,
     STRETCHES,
@@ -191,6 +194,7 @@ OPTIONS = (
     _warmed(smoothing=True), _warmed(smoothing=False, form="best_of_n"),
     _speculated("chow", 0.35, lambda q, p: variants.left_whole(q, p, max(q) >= 0.65), UNEVEN),
     _speculated("diff", 0.2, lambda q, p: variants.left_whole(q, p, max(q) >= max(p) - 0.2), UNEVEN),
+    _speculated("opt", 0.3, lambda q, p: p[0], UNEVEN),
     _speculated("v1", 0.3, lambda q, p: variants.left_single(q, p, [share >= max(p) - 0.3 for share in q])),
     _speculated("v2", 0.7, lambda q, p: variants.left_single(q, p, [share >= max(p) - 0.7 for share in p]), MIXED),
     _reduced("last"), _reduced("min"), _reduced("product"), _reduced("mean_logit", 0.2),
@@ -199,4 +203,20 @@ OPTIONS = (
         lambda shares: variants.picked(STEP, 3, 2, PREFER, 3), STEPWISE,
     ),
     _sure("mean", -0.35), _sure("sum", -24), _sure("decile", -0.35), _sure("lowest", -0.35),
+    Row("budget_forcing", {"form": "rejection"}, lambda shares: shares[0]),
+    Row("thinking_budget", {"control": "server"}, lambda shares: shares[0]),
+    Row("adaptive_parallel_reasoning", {"spawns": 1, "children": 2}, lambda s: searched.forked(s[0], 2, LEANING)),
+    Row("adaptive_parallel_reasoning", {"spawns": 1, "forced": True}, lambda s: searched.forked(s[0], 3, LEANING)),
+    Row(
+        "tree_of_thoughts", {"thoughts": 3, "select": "draw", "kept": 1, "depth": 3},
+        lambda shares: searched.tree(STEP, 3, 1, 3, **JUDGE, **CHANGE), STEPWISE,
+    ),
+    Row(
+        "compute_optimal", {"budget": 5, "pilot": 2, "policy": "large"},
+        lambda shares: expected.weighted_vote(shares, 5, 1, **JUDGE, values=(ACCEPTED, REJECTED)),
+    ),
+    Row(
+        "compute_optimal", {"budget": 4, "pilot": 2, "policy": "revisions"},
+        lambda shares: grown.revised(shares, **REWRITE, **JUDGE, scores=SCORES),
+    ),
 )  # fmt: skip

@@ -218,8 +218,9 @@ class Reasoner:
 
     def spawn(self, prompt: str, chance: random.Random) -> str:
         """Hand the problem to helpers, then follow one of them."""
-        if not self._request.continues:
-            return '<spawn>["Solve it.", "Solve it too.", "Do the same."]'
+        text, begun = '<spawn>["Solve it.", "Solve it too.", "Do the same."]', '<spawn>["'
+        if not self._request.continues or self._request.messages[-1].content == begun:
+            return text.removeprefix(begun) if self._request.continues else text
         found = re.findall(r"^\d: (\d+)$", self._request.messages[-1].content, re.M)
         return f"So \\boxed{{{self._follow(found, chance)}}}."
 
@@ -370,6 +371,7 @@ ACTS: Sequence[tuple[str, str, Callable[[Reasoner, str, random.Random], str]]] =
     ("refine", "Check every step of your previous solution", Reasoner.rewrite),
     ("refine", "Write one solution that is better than each of these.", Reasoner.rewrite),
     ("refine", "Check these notes before you trust them.", Reasoner.rewrite),
+    ("refine", "Attempts at this problem stand below", Reasoner.rewrite),
     ("distill", "Write notes of at most", Reasoner.distill),
     ("select", "Write only their numbers, best first", Reasoner.select),
     ("critique", "List the errors and gaps", Reasoner.criticize),

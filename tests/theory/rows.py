@@ -141,12 +141,15 @@ def _bred(spread: float) -> Row:
 
 
 def _confident(drafts: int, kept: int, claim: float) -> Row:
-    """Few drafts, whose words are all as sure: the accuracy is exact."""
+    """Few drafts, whose words are all as sure."""
     params = {"drafts": drafts, "warm_up": 4, "kept": kept, "window": STRETCH}
+
+    def stopped(shares: Shares) -> Stopped:
+        return stopping.confident(shares, drafts, 4, kept, 0.95, **JUDGE, values=(SURE, UNSURE), stretches=STRETCHES)
+
     return Row(
-        "confidence_voting", params,
-        lambda shares: stopping.confident(shares, drafts, 4, kept, 0.95, **JUDGE, values=(SURE, UNSURE)),
-        LIKELY, vote_of(drafts, claim, lambda shares: _draw_confident(shares, LIKELY, drafts, 4, 64, kept).drafts),
+        "confidence_voting", params, lambda shares: stopped(shares).accuracy, LIKELY,
+        vote_of(drafts, claim, lambda shares: stopped(shares).drafts),
     )  # fmt: skip
 
 
@@ -155,18 +158,14 @@ def _confident_as_published(kept: int, claim: float, part: float) -> Row:
     params = {"drafts": 512, "warm_up": 16, "batch": 16, "kept": kept, "window": STRETCH}
 
     def drawn_of(shares: Shares) -> Stopped:
-        return _draw_confident(shares, CONTEST, 512, 16, 16, kept)
+        return drawn.confident(
+            shares, 512, 16, 16, kept, 0.95, **JUDGE, values=(SURE, UNSURE), noise=CONTEST.skill.noise,
+            stretches=STRETCHES,
+        )  # fmt: skip
 
     return Row(
         "confidence_voting", params, lambda shares: drawn_of(shares).accuracy, CONTEST,
         vote_of(512, claim, lambda shares: drawn_of(shares).drafts), part,
-    )  # fmt: skip
-
-
-def _draw_confident(shares: Shares, world: World, drafts: int, warm_up: int, batch: int, kept: int) -> Stopped:
-    return drawn.confident(
-        shares, drafts, warm_up, batch, kept, 0.95, **JUDGE, values=(SURE, UNSURE), noise=world.skill.noise,
-        stretches=STRETCHES,
     )  # fmt: skip
 
 

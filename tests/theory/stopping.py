@@ -55,34 +55,49 @@ def bayes_factor(counts: Counts, unseen: float, smoothing: int = 0) -> float:
 
 def confident(
     shares: Shares, drafts: int, warm_up: int, kept: int, consensus: float, *, accept: float, fooled: float,
-    values: tuple[float, float],
-) -> float:  # fmt: skip
-    """Drafts are sure or unsure; those below a percentile of the first ones do not vote, and enough weight ends it."""
+    values: tuple[float, float], stretches: int,
+) -> Stopped:  # fmt: skip
+    """Drafts are sure or unsure; those below a percentile of the first ones do not vote, and enough weight ends it.
+
+    The others are written side by side: those that do not vote are ended after one of their stretches.
+    """
     kinds = len(shares)
     chances = tuple(
         share * (rate if is_sure else 1 - rate)
         for is_sure in (True, False)
         for share, rate in zip(shares, (accept, *[fooled] * (kinds - 1)), strict=True)
     )
-    total = 0.0
+    accuracy = written = 0.0
     for counts, weight in multinomial(chances, warm_up):
         sure = sum(counts[:kinds])
         levels = [values[0]] * sure + [values[1]] * (warm_up - sure)
         line = np.percentile(levels, 100 - kept) - 1e-9
-        is_kept = [value >= line for value in values for _ in range(kinds)]
+        is_kept = tuple(value >= line for value in values for _ in range(kinds))
         voters = tuple(count if each else 0 for count, each in zip(counts, is_kept, strict=True))
-        total += weight * _go_on(voters, chances, tuple(is_kept), drafts - warm_up, consensus, values)
-    return total
+        accuracy += weight * _go_on(voters, chances, is_kept, drafts - warm_up, consensus, values)
+        length = sum(chance if each else chance / stretches for chance, each in zip(chances, is_kept, strict=True))
+        is_clear = _is_clear(_weigh(voters, values), consensus)
+        written += weight * (warm_up + (0 if is_clear else (drafts - warm_up) * length))
+    return Stopped(accuracy, written)
+
+
+def _weigh(voters: Counts, values: tuple[float, float]) -> list[float]:
+    """Return the weight of each answer; `voters` are the sure ones by answer, then the unsure."""
+    kinds = len(voters) // 2
+    return [values[0] * voters[place] + values[1] * voters[place + kinds] for place in range(kinds)]
+
+
+def _is_clear(weights: list[float], consensus: float) -> bool:
+    return any(weights) and max(weights) >= (consensus - 1e-9) * sum(weights)
 
 
 @cache
 def _go_on(
     voters: Counts, chances: Shares, is_kept: tuple[bool, ...], left: int, consensus: float, values: tuple[float, float]
 ) -> float:
-    """Return how often the right answer wins from here on; `voters` are the sure ones by answer, then the unsure."""
-    kinds = len(voters) // 2
-    weights = [values[0] * voters[place] + values[1] * voters[place + kinds] for place in range(kinds)]
-    if not left or (any(weights) and max(weights) >= (consensus - 1e-9) * sum(weights)):
+    """Return how often the right answer wins from here on."""
+    kinds, weights = len(voters) // 2, _weigh(voters, values)
+    if not left or _is_clear(weights, consensus):
         sizes = [voters[place] + voters[place + kinds] for place in range(kinds)]
         return first_of_best([(round(weight, 9), size) for weight, size in zip(weights, sizes, strict=True)])
     total = 0.0
