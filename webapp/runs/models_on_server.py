@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Collection, Iterable
+from ssl import SSLCertVerificationError
 from typing import Any, NamedTuple
 from urllib.error import HTTPError
 from urllib.request import HTTPRedirectHandler, Request, build_opener
@@ -83,6 +84,11 @@ def _ask() -> list[ServedModel]:
             "expected 200. Check VLLM_BASE_URL and VLLM_API_KEY."
         ) from error
     except (OSError, ValueError) as error:
+        if isinstance(why := getattr(error, "reason", None), SSLCertVerificationError):
+            raise ServerDown(
+                f"The model server at {server.base_url} shows a certificate that is not trusted: {why.verify_message}. "
+                "Check the name in VLLM_BASE_URL, renew the certificate, or name its authority in SSL_CERT_FILE."
+            ) from error
         raise ServerDown(
             f"The model server at {server.base_url} does not answer. Start it, or point VLLM_BASE_URL to another."
         ) from error

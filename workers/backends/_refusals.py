@@ -15,6 +15,8 @@ from workers.core.model import Request
 
 MOST_QUOTED = 160
 MOST_BODY_BYTES = 1 << 20
+_NO_TLS = frozenset({"WRONG_VERSION_NUMBER", "PACKET_LENGTH_TOO_LONG"})
+"""What OpenSSL calls an answer in plain text."""
 
 
 class Busy(Unreachable):
@@ -73,7 +75,7 @@ def read_failure(server: str, error: BaseException) -> ModelError:
     if isinstance(error, aiohttp.ConnectionTimeoutError):
         return Unreachable(f"{server} did not accept a connection in time. Is it running, and reachable from here?")
     if isinstance(error, aiohttp.ClientSSLError):
-        return Unreachable(f"{server} could not be trusted: {clean_quote(str(error.os_error))}. Check its certificate.")
+        return _read_tls_failure(server, error)
     if isinstance(error, aiohttp.ClientConnectorError):
         number = error.os_error.errno
         reason = os.strerror(number) if number else type(error.os_error).__name__
@@ -81,6 +83,21 @@ def read_failure(server: str, error: BaseException) -> ModelError:
     if isinstance(error, aiohttp.ClientResponseError):
         return Unreachable(f"{server} answered with something that is not HTTP. Check VLLM_BASE_URL.")
     return Unreachable(f"{server} hung up before it answered. It may be restarting.")
+
+
+def _read_tls_failure(server: str, error: aiohttp.ClientSSLError) -> ModelError:
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        why = getattr(error.certificate_error, "verify_message", "") or str(error.certificate_error)
+        return Refused(
+            f"{server} shows a certificate that is not trusted: {clean_quote(why).rstrip('.')}. "
+            "Expected is one for the name in VLLM_BASE_URL, valid today, from an authority that this machine trusts; "
+            "name an authority of your own in SSL_CERT_FILE."
+        )
+    reason = getattr(error.os_error, "reason", None)
+    if reason in _NO_TLS:
+        address = "Set VLLM_BASE_URL to an address that begins with http://, or to where its TLS is."
+        return Refused(f"{server} speaks no TLS. {address}")
+    return Unreachable(f"{server} did not agree on TLS ({clean_quote(str(reason))}). Its own log says more.")
 
 
 def read_type(server: str, content_type: str) -> ModelError:

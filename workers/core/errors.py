@@ -4,7 +4,7 @@ ReasoningError
 ├── ModelError            a call could not be completed
 │   ├── Unreachable       the server does not answer, or answers with a fault of its own
 │   ├── StreamCut         the stream ended without a finish reason, or fell silent
-│   └── Refused           the server says the request itself is wrong
+│   └── Refused           the request itself is wrong, or the server is not to be trusted
 ├── BudgetSpent           the lane used all the tokens it was given
 ├── DeadlinePassed        the lane used all the seconds it was given
 ├── CorpusGone            the corpus that the lane is to search was deleted
@@ -33,7 +33,7 @@ class StreamCut(ModelError):
 
 
 class Refused(ModelError):
-    """The model server says that the request itself is wrong; asking again will not help."""
+    """The request itself is wrong, says the server, or its certificate is; asking again will not help."""
 
 
 class BudgetSpent(ReasoningError):

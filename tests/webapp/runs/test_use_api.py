@@ -1,12 +1,15 @@
 """Programs: start a run, read it, follow its facts, stop it; and what they hear when they ask for nonsense."""
 
+import socket
+import ssl
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from django.test import Client
 from pytest_django import Settings
 
-from tests.fixtures_model_server import ModelServer
+from tests.fixtures_model_server import ROOT, ModelServer
 from tests.webapp.runs.playing import make_run, play
 from webapp import settings as site
 from webapp.problems.models import Problem
@@ -122,6 +125,28 @@ def test_a_server_that_is_down_is_said_before_anything_starts(client: Client, se
         "The model server at http://127.0.0.1:9/v1 does not answer. Start it, or point VLLM_BASE_URL to another."
     )
     assert not Run.objects.exists()
+
+
+def test_a_server_that_is_not_to_be_trusted_is_said_before_anything_starts(client: Client, settings: Settings) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(ROOT / "tests/workers/backends/certificates/self_signed.pem")
+
+    def shake_hands() -> None:
+        with pytest.raises(ssl.SSLError):  # it is refused
+            context.wrap_socket(listening.accept()[0], server_side=True)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening, ThreadPoolExecutor() as pool:
+        address = f"https://127.0.0.1:{listening.getsockname()[1]}/v1"
+        settings.MODEL_SERVER = site.ModelServer(address, "", "")
+        handshake = pool.submit(shake_hands)
+        status, body = start(client)
+        handshake.result(timeout=10)
+
+    assert status == 503
+    assert body["detail"] == (
+        f"The model server at {address} shows a certificate that is not trusted: self-signed certificate. "
+        "Check the name in VLLM_BASE_URL, renew the certificate, or name its authority in SSL_CERT_FILE."
+    )
 
 
 def test_what_a_form_on_another_site_can_send_is_refused(client: Client) -> None:
