@@ -81,11 +81,13 @@ class Recipe(models.Model):
     model = models.CharField(max_length=200)
     sampling = models.JSONField()
     fingerprint = models.CharField(max_length=64, unique=True, editable=False)
-    # the database's default too, since a web process of the version before may store recipes during an update
+    # `db_default`, here and below: web processes of the version before store recipes and calls during an update
     settle = models.BooleanField(
         default=False, db_default=False, help_text="Ask once more for an end that cannot be read."
     )
-    models = models.JSONField(default=dict, blank=True, help_text="Part of the strategy to a model of its own.")
+    models = models.JSONField(
+        default=dict, db_default={}, blank=True, help_text="Part of the strategy to a model of its own."
+    )
 
     def __str__(self) -> str:
         """Return strategy and model."""
@@ -229,8 +231,10 @@ class Call(models.Model):
     cached_tokens = models.PositiveIntegerField(default=0)
     retries = models.PositiveIntegerField(default=0)
     abandoned_tokens = models.PositiveIntegerField(default=0, help_text="Written in attempts that were given up.")
-    abandoned_prompt_tokens = models.PositiveIntegerField(default=0)
-    is_estimate = models.BooleanField(default=False, help_text="A worker died: what its attempt wrote is estimated.")
+    abandoned_prompt_tokens = models.PositiveIntegerField(default=0, db_default=0)
+    is_estimate = models.BooleanField(
+        default=False, db_default=False, help_text="A worker died: what its attempt wrote is estimated."
+    )
 
     class Meta:
         """In order of start."""
