@@ -6,9 +6,11 @@ so a second terminal finds the engines that the first one started.
 
 import os
 import re
+import socket
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import dj_database_url
@@ -16,6 +18,7 @@ import django_stubs_ext
 from csp.constants import NONCE, NONE, SELF, UNSAFE_INLINE
 
 from webapp.lib.logs import logging_settings
+from webapp.lib.lost_connections import SteadyParser
 
 django_stubs_ext.monkeypatch()  # so that models may say ForeignKey["Problem"] in annotations
 
@@ -152,6 +155,14 @@ WHITENOISE_MAX_AGE = 0
 WHITENOISE_ALLOW_ALL_ORIGINS = False
 
 # Engines
+#
+# A router or firewall may forget a connection and tell nobody. Without the settings below, who asks through it waits
+# for a quarter of an hour, and who waits for an answer waits for ever: a worker would hear of no work. A connection
+# counts as lost when its other end has acknowledged nothing for four seconds, half as long as a lease.
+
+_SILENT_SECONDS = 4
+_TCP_OPTIONS = {"TCP_KEEPIDLE": _SILENT_SECONDS, "TCP_KEEPINTVL": 1, "TCP_KEEPCNT": _SILENT_SECONDS,
+                "TCP_USER_TIMEOUT": _SILENT_SECONDS * 1000}  # fmt: skip
 
 DATABASE_URL = _text("DATABASE_URL", default="postgres://127.0.0.1/retort")
 _DATABASE = dj_database_url.parse(DATABASE_URL)
@@ -164,14 +175,36 @@ Web processes have 16 (webapp/asgi.py). Workers have none: their threads are few
 """
 if _DATABASE["ENGINE"] == "django.db.backends.postgresql":
     _DATABASE["ENGINE"] = "webapp.lib.postgres"
-    # a network that swallows packets must not hold a page
-    _DATABASE["OPTIONS"] = {"connect_timeout": 5, **_DATABASE.get("OPTIONS", {})}
+    _DATABASE["OPTIONS"] = {
+        "connect_timeout": 5,
+        "keepalives_idle": _SILENT_SECONDS,
+        "keepalives_interval": 1,
+        "keepalives_count": _SILENT_SECONDS,
+        "tcp_user_timeout": _SILENT_SECONDS * 1000,
+        **_DATABASE.get("OPTIONS", {}),
+    }
     if RETORT_DATABASE_POOL:
         _DATABASE["OPTIONS"]["pool"] = {**_POOL, "max_size": RETORT_DATABASE_POOL}
 DATABASES = {"default": _DATABASE}
 REDIS_URL = _text("REDIS_URL", default="redis://127.0.0.1:6379/0")
+REDIS_OVER_TCP: dict[str, Any] = (
+    {}
+    if REDIS_URL.startswith("unix:")
+    else {
+        "socket_keepalive": True,
+        "socket_keepalive_options": {
+            getattr(socket, name): value
+            for name, value in _TCP_OPTIONS.items()
+            if hasattr(socket, name)  # Linux has all
+        },
+    }
+)
+"""What a client of Redis is told besides the address."""
 CHANNEL_LAYERS = {
-    "default": {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": [REDIS_URL]}}
+    "default": {
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "CONFIG": {"hosts": [{"address": REDIS_URL, "parser_class": SteadyParser, **REDIS_OVER_TCP}]},
+    }
 }
 
 
@@ -217,6 +250,9 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "visibility_timeout": _VISIBILITY_SECONDS,
     "unacked_restore_interval": 5,
     "unacked_restore_throttle": 1,
+    "socket_timeout": 5,
+    "socket_connect_timeout": 5,
+    **REDIS_OVER_TCP,
 }
 CELERY_VISIBILITY_TIMEOUT = _VISIBILITY_SECONDS
 CELERY_TASK_ACKS_LATE = True

@@ -63,7 +63,7 @@ class Tools(NamedTuple):
 @asynccontextmanager
 async def _open_tools() -> AsyncIterator[Tools]:
     server = settings.MODEL_SERVER
-    redis = Redis.from_url(settings.REDIS_URL, **REDIS_OPTIONS)
+    redis = Redis.from_url(settings.REDIS_URL, **REDIS_OPTIONS, **settings.REDIS_OVER_TCP)
     async with redis, OpenAIServer(server.base_url, server.api_key) as model:
         yield Tools(LimitedModel(model, settings.RETORT_MAX_STREAMS), redis, _spans())
 

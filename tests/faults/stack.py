@@ -5,7 +5,7 @@ import socket
 import sys
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +16,7 @@ import psutil
 from tests.model_server import Rule
 from tests.site import stack as site
 from tests.site.members import Member
-from tests.site.stack import ROOT, free_ports
+from tests.site.stack import DATABASE_PASSWORD, ROOT, free_ports
 from webapp.local import parts
 from webapp.local.parts import Part
 
@@ -43,6 +43,16 @@ class Stack(site.Stack):
         for worker in self.workers:
             path = {**worker.part.environment, "PYTHONPATH": f"{ROOT}:{INSIDE}"}
             worker.part = replace(worker.part, environment=path)
+
+    def lead_through(self, members: Sequence[Member], *, redis: int, postgres: int) -> None:
+        """Have these reach the engines at TCP ports of this machine, from their next life on."""
+        for member in members:
+            database = f"postgresql://postgres:{DATABASE_PASSWORD}@127.0.0.1:{postgres}/postgres"
+            addresses = {
+                "REDIS_URL": f"redis://127.0.0.1:{redis}/0",
+                "DATABASE_URL": f"{database}?application_name={member.name}",
+            }
+            member.part = replace(member.part, environment={**member.part.environment, **addresses})
 
     def _model_part(self, port: int) -> Part:
         command = (sys.executable, "-m", "tests.model_server", "--port", str(port), "--probability", "0.7")

@@ -155,7 +155,7 @@ def _spent(row: Call) -> Spent:
 @cache
 def redis_now() -> Redis:
     """Return this process's client of the Redis server, for code that is not asynchronous."""
-    return Redis.from_url(settings.REDIS_URL, socket_timeout=5, socket_connect_timeout=5)
+    return Redis.from_url(settings.REDIS_URL, socket_timeout=5, socket_connect_timeout=5, **settings.REDIS_OVER_TCP)
 
 
 # --- what follows from a fact ---------------------------------------------------------------------------------

@@ -28,7 +28,7 @@ class Tailers:
     """The tailers of one event loop, and the Redis client they share."""
 
     def __init__(self) -> None:
-        self._redis = Redis.from_url(settings.REDIS_URL)
+        self._redis = Redis.from_url(settings.REDIS_URL, **settings.REDIS_OVER_TCP)
         self._working: dict[str, _Tailing] = {}
 
     @asynccontextmanager

@@ -97,7 +97,7 @@ def look() -> Status:
 
 @cache
 def _redis() -> Redis:
-    return Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2)
+    return Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2, **settings.REDIS_OVER_TCP)
 
 
 def ask_database(database: BaseDatabaseWrapper) -> DatabaseState | Down:

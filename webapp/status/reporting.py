@@ -51,7 +51,9 @@ class Reporter:
     def __init__(self, kind: str) -> None:
         self.kind = kind
         self.name = process_name(kind)
-        self._redis = Redis.from_url(settings.REDIS_URL, socket_timeout=5, socket_connect_timeout=5)
+        self._redis = Redis.from_url(
+            settings.REDIS_URL, socket_timeout=5, socket_connect_timeout=5, **settings.REDIS_OVER_TCP
+        )
         self._began = self._looked_at = time.monotonic()
         self._tokens = 0.0
         self._stopping = threading.Event()
