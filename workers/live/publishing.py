@@ -14,6 +14,8 @@ from workers.live import stream
 
 log = structlog.get_logger(__name__)
 MEND_SECONDS = 0.5
+TROUBLE = (RedisError, OSError, RuntimeError)
+"""The last is what uvloop says of a connection that the system closed under the client."""
 _mending = set[asyncio.Task[None]]()
 """Kept here, since a log may be mended after the crew that broke it has ended."""
 
@@ -37,7 +39,7 @@ class Publisher:
             return
         try:
             top = await stream.append(self._redis, self._run_id, stream.encode(events), since)
-        except (RedisError, OSError) as error:
+        except TROUBLE as error:
             log.warning("log_broken", run=self._run_id, error=type(error).__name__)
             self._mend_soon()
             return
@@ -55,7 +57,7 @@ class Publisher:
 
     async def _mend(self) -> None:
         while self._is_broken:
-            with suppress(RedisError, OSError):
+            with suppress(*TROUBLE):
                 await stream.begin_anew(self._redis, self._run_id)
                 self._is_broken, self._top = False, 0
                 return

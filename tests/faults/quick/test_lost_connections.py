@@ -1,18 +1,26 @@
-"""A subscriber whose connection died without a word notices, and hears again; nobody else in its loop has to wait."""
+"""Connections to Redis that died without a word: who used them notices and goes on; nobody else has to wait."""
 
 import asyncio
 import signal
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+import uvloop
 from channels_redis.pubsub import RedisPubSubChannelLayer
 from django.conf import settings
+from redis.asyncio import Redis
 
 from tests.faults.proxy import Line, running_loop
 from webapp.lib.lost_connections import SteadyParser
+from workers.core.events import RunEnded
+from workers.live import stream
+from workers.live.publishing import Publisher
+from workers.tasks import REDIS_OPTIONS
 
 SOON = {socket.TCP_KEEPIDLE: 1, socket.TCP_KEEPINTVL: 1, socket.TCP_KEEPCNT: 1, socket.TCP_USER_TIMEOUT: 1000}
 
@@ -50,3 +58,28 @@ async def test_a_subscriber_whose_connection_was_lost_hears_again() -> None:
         assert hearing.result() == {"type": "heard"}
         await layer.flush()
         line.end()
+
+
+def test_a_log_whose_connection_was_lost_begins_anew_and_breaks_nothing() -> None:
+    async def publish_before_and_after(line: Line) -> tuple[stream.Position, stream.Position]:
+        over_tcp: dict[str, Any] = {"socket_keepalive": True, "socket_keepalive_options": SOON}
+        async with (
+            Redis.from_url(f"redis://127.0.0.1:{line.port}/0", **REDIS_OPTIONS, **over_tcp) as redis,
+            Redis.from_url(settings.REDIS_URL) as other,
+        ):
+            publisher, ended = Publisher(redis, "lost"), RunEnded(lane=0, at=0, status="finished")
+            await publisher.publish([ended], time.time())
+            before = await stream.read_end(other, "lost")
+            line.lose()
+            async with asyncio.timeout(20):
+                while (after := await stream.read_end(other, "lost")).epoch == before.epoch:
+                    await asyncio.sleep(6)  # until the system has closed the connection, or longer
+                    await publisher.publish([ended], time.time())
+            return before, after
+
+    with running_loop() as loop, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        line = Line(Path(urlsplit(settings.REDIS_URL).path), loop)
+        before, after = runner.run(publish_before_and_after(line))
+        line.end()
+
+    assert before.epoch != after.epoch
