@@ -12,7 +12,9 @@ async def test_a_deploy_and_three_crashes_lose_nothing(stack: Stack, recorder: R
     runs = [await recorder.start(*FOUR) for _ in range(2)]
     for run in runs:
         recorder.watch(run, 2)
-    await recorder.until_asked(runs[1], calls=4)
+    for run in runs:
+        await recorder.until_asked(run, calls=4)
+    await recorder.until(lambda: stack.owners(recorder.accepted[runs[0]][2]), "the lane is claimed")
     leaving = stack.owner(recorder.accepted[runs[0]][2])
     held = stack.held_by(leaving)
 
