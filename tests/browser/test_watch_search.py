@@ -15,6 +15,10 @@ def test_a_tree_is_the_same_for_who_saw_it_grow_and_who_comes_late(live_site, ne
 
     page.goto(address)
     height = page.locator(".nodes").evaluate("node => node.offsetHeight")  # it stands before the first node
+    page.locator(".nodes").evaluate("""node => {
+      window.heights = new Set();
+      new ResizeObserver(() => window.heights.add(node.offsetHeight)).observe(node);
+    }""")
     expect(page.locator(".nodes [data-node]").first).to_be_visible(timeout=30_000)
     expect(page.locator("[data-run-chip]").last).to_have_text("Finished", timeout=60_000)
     late.goto(address)
@@ -22,6 +26,9 @@ def test_a_tree_is_the_same_for_who_saw_it_grow_and_who_comes_late(live_site, ne
 
     nodes = "nodes => nodes.map(node => node.outerHTML)"
     assert page.locator("[data-node]").evaluate_all(nodes) == late.locator("[data-node]").evaluate_all(nodes)
-    assert page.locator(".nodes").evaluate("node => node.offsetHeight") == height
+    growing, *over = page.evaluate("() => [...window.heights]")
+    assert growing == height
+    assert len(over) == 1  # once, when no node will come any more
+    assert over[0] < height
     page.locator(".nodes [data-state=final]").click()
     expect(page.locator("#sheet")).to_be_visible()

@@ -103,6 +103,12 @@ def reads_of(table: str) -> int:
         return int(cursor.fetchone()[0])
 
 
+def viewers_live(run: Run) -> int:
+    """Return how many viewers of a run are pushed what comes; the others still ask for what they have missed."""
+    tailing = tailers()._working.get(str(run.id))
+    return sum(len(feed.viewers) for feed in tailing.tailer._feeds.values()) if tailing else 0
+
+
 def _are_at(watchers: Sequence[Watcher], top: int) -> bool:
     return all(watcher.cursor == top for watcher in watchers)
 
@@ -171,13 +177,13 @@ def test_who_sees_one_problem_is_sent_its_lanes_and_no_empty_frames():
 
     async def write() -> None:
         async with watching(one, other) as redis:
-            await until(lambda: one.frames and other.frames)
+            await until(lambda: viewers_live(run) == 2)
             for number in range(5):
                 top = await append(redis, run, noted(first, str(number)))
             await until(lambda: one.cursor == top)
             assert len(other.frames) == 1
             async with watching(late):
-                await until(lambda: late.frames)
+                await until(lambda: viewers_live(run) == 3)
                 top = await append(redis, run, noted(second, "mine"))
                 await until(lambda: other.cursor == late.cursor == top)
 
