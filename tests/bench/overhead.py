@@ -1,14 +1,17 @@
 """Wall time over the ideal, through the whole stack: `python -m tests.bench overhead`.
 
 From sending a run to the web server until a viewer has seen its lane end; the ideal is the critical path at the speed
-that the model server is scripted to.
+that the model server is scripted to. A bare client that reads the same streams at once and throws them away says how
+much of it is the machine's and the server's.
 """
 
+import time
 from collections.abc import Sequence
 from statistics import median
 
 from tests.bench.figures import Figure, at_most
-from tests.bench.site import CALL_SECONDS, PACED, Watched, recipe, run_watched
+from tests.bench.floor import read_all
+from tests.bench.site import CALL_SECONDS, PACED, TOKENS, Watched, recipe, run_watched
 from tests.site.live import LiveSite
 
 SIZES = (16, 64, 256)
@@ -22,6 +25,7 @@ async def measure(site: LiveSite, *, repeats: int, is_quick: bool) -> list[Figur
     for drafts in (4,) if is_quick else SIZES:
         runs = [await run_watched(site, recipe("self_consistency", drafts=drafts)) for _ in range(repeats)]
         figures += _compare(site, f"self_consistency, {drafts} drafts", runs, AIMS.get(drafts))
+        figures += [await _time_bare_client(site, drafts, repeats)]
     others = {
         "parallel_distill_refine (16, 8, 4, 1)": recipe("parallel_distill_refine", widths=[16, 8, 4, 1]),
         "sequential_refinement, 5 rounds": recipe("sequential_refinement", rounds=5, patience=0),
@@ -42,3 +46,14 @@ def _compare(site: LiveSite, name: str, runs: Sequence[Watched], aim: float | No
     if aim:
         return [at_most("overhead", what, wall / ideal, aim, "×", digits=3)]
     return [Figure("overhead", what, f"{wall / ideal:.3f}×")]
+
+
+async def _time_bare_client(site: LiveSite, streams: int, repeats: int) -> Figure:
+    walls = list[float]()
+    for _ in range(repeats):
+        began = time.perf_counter()
+        assert await read_all(site.model_server.base_url, streams, TOKENS) == streams * TOKENS
+        walls.append(time.perf_counter() - began)
+    return Figure(
+        "overhead", f"a bare client, {streams} streams: {median(walls):.2f} s", f"{median(walls) / CALL_SECONDS:.3f}×"
+    )

@@ -22,7 +22,7 @@ from workers.live.stream import Entry, Position
 log = structlog.get_logger(__name__)
 LOOK_EVERY_SECONDS = 5.0
 """Doorbells can be lost; then this finds what is new."""
-LOOK_GAP_SECONDS = 0.02
+LOOK_GAP_SECONDS = 0.01
 """Between two looks: several workers that ring at once make one frame, not several."""
 RETRY_SECONDS = 1.0
 LINGER_SECONDS = 5.0

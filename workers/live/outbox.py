@@ -6,12 +6,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
 from workers.core.beat import next_beat
-from workers.core.events import Event, TextDelta, VotesCounted
+from workers.core.events import Event, LaneEnd, TextDelta, VotesCounted
 
 _AFTER_BEAT_SECONDS = 0.005
 """Streams are read at the beat; a little later all of them have been."""
 _TOGETHER_SECONDS = 0.004
-"""What happens so close together is stored by one commit: a last draft, its vote, the lane's end."""
+_MOST_WAITS = 3
+"""What happens so close together is stored by one commit: the last drafts, their vote, the lane's end."""
 _BEGINNINGS = frozenset({"lane_started", "round_opened", "call_started"})
 """They come while the requests of a round are being sent, and storing them would delay those."""
 
@@ -37,6 +38,8 @@ class Outbox:
         self._begun: set[tuple[int, str]] = set()
         self._stirred = asyncio.Event()
         self._hurry = asyncio.Event()
+        self._urgent = 0
+        self._ended = asyncio.Event()
         self._is_closing = False
 
     def emit(self, event: Event, prompt: str | None = None) -> None:
@@ -72,7 +75,10 @@ class Outbox:
         if prompt is not None and event.kind == "call_started":
             self._prompts[event.prompt] = prompt
         if event.kind not in _BEGINNINGS:
+            self._urgent += 1
             self._hurry.set()
+        if isinstance(event, LaneEnd):
+            self._ended.set()
 
     async def run(self) -> None:
         """Flush until closed. Raises what `save` or `publish` raise: nothing may go on unrecorded."""
@@ -81,8 +87,18 @@ class Outbox:
             if not self._is_closing:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._hurry.wait(), _wait_seconds(asyncio.get_running_loop().time()))
-                    await asyncio.sleep(_TOGETHER_SECONDS)
+                    await self._gather()
             await self.flush()
+
+    async def _gather(self) -> None:
+        """Wait while facts keep coming, at most until a lane has ended: what comes after that is another lane's."""
+        for _ in range(_MOST_WAITS):
+            known = self._urgent
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._ended.wait(), _TOGETHER_SECONDS)
+                return
+            if self._urgent == known:
+                return
 
     async def flush(self) -> None:
         """Hand on everything that waits."""
@@ -90,8 +106,8 @@ class Outbox:
         prompts, self._prompts = self._prompts, {}
         oldest, self._oldest = self._oldest or time.time(), None
         self._open.clear()
-        self._stirred.clear()
-        self._hurry.clear()
+        for told in (self._stirred, self._hurry, self._ended):
+            told.clear()
         if not pending:
             return
         events = [item.event() if isinstance(item, _OpenDelta) else item for item in pending]
@@ -104,8 +120,8 @@ class Outbox:
     def close(self) -> None:
         """Let `run` end once everything is handed on."""
         self._is_closing = True
-        self._stirred.set()
-        self._hurry.set()
+        for told in (self._stirred, self._hurry, self._ended):
+            told.set()
 
 
 def _drop_older_counts(events: Sequence[Event]) -> list[Event]:

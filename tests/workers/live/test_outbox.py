@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from workers.core import events
 from workers.core.events import Event
+from workers.core.ledger import sum_up
 from workers.core.values import Usage
 from workers.live.outbox import Outbox
 
@@ -50,6 +51,10 @@ def count(lane: int, round_index: int, *calls: str) -> events.VotesCounted:
     return events.VotesCounted(
         lane=lane, at=0, round=round_index, tallies=(events.Tally(answer="42", calls=calls),), silent=(), expected=9
     )
+
+
+def ended() -> events.LaneFinished:
+    return events.LaneFinished(lane=1, at=0, ledger=sum_up([]), seconds=0, stopped_by="")
 
 
 def restarted(call: str) -> events.CallRestarted:
@@ -124,6 +129,23 @@ async def test_facts_are_saved_before_they_are_published() -> None:
 
     assert outside.saved == [finished("draft-1", "42")]
     assert outside.facts_unsaved_when_published == []
+
+
+async def test_the_last_calls_and_the_end_of_a_lane_are_stored_at_once() -> None:
+    outside = Outside()
+    outbox = Outbox(outside.save, outside.publish)
+    writer = asyncio.create_task(outbox.run())
+    facts: list[Event] = [finished("draft-1", "42"), finished("draft-2", "42"), ended()]
+
+    for fact in facts:  # in one step each: more come while the first is waited with
+        outbox.emit(fact)
+        await asyncio.sleep(0)
+    while not outside.saved:  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+
+    assert outside.frames == [facts]
+    outbox.close()
+    await writer
 
 
 async def test_a_fault_while_saving_reaches_whoever_runs_the_outbox() -> None:
