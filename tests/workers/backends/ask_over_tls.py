@@ -28,4 +28,5 @@ async def main() -> None:
         print(json.dumps(await ask(address)))  # noqa: T201
 
 
-asyncio.run(main())
+if __name__ == "__main__":
+    asyncio.run(main())
