@@ -284,7 +284,7 @@ def _search_beams(seed: int, size: int, steps: int) -> dict[str, Any]:
 
 def _rank_passages(seed: int) -> dict[str, Any]:
     """Let bm25s score every passage of a collection as Lucene does; words are drawn as rare as in a language."""
-    import bm25s  # type: ignore[import-not-found]
+    import bm25s
 
     chance = random.Random(seed)
     words = [f"w{rank}" for rank in range(60)]

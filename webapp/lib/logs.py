@@ -101,5 +101,6 @@ def logging_settings(*, as_json: bool, level: str, secrets: Sequence[str]) -> di
         "loggers": {
             name: {"handlers": [], "propagate": True}
             for name in ("django", "django.server", "uvicorn", "uvicorn.error", "uvicorn.asgi")
-        },
+        }
+        | {"bm25s": {"handlers": [], "propagate": False}},  # tells of each collection that it reads, whatever the level
     }

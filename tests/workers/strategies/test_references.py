@@ -281,8 +281,9 @@ async def test_a_beam_search_ends_where_that_of_its_hub_ends(case: dict[str, Any
 # --- rankings: bm25s --------------------------------------------------------------------------------------------------
 
 RANKINGS = read_cases("rankings.json")
+"""As an earlier bm25s scored them. It ranks for us too: a newer one must not rank otherwise what old runs searched."""
 STEEPNESS = 1.2
-"""Lucene leaves out the factor k + 1, which changes no order; the paper, and we, have it."""
+"""bm25s, as Lucene, leaves out the factor k + 1, which changes no order; the paper, and we, have it."""
 
 
 @pytest.mark.parametrize("case", RANKINGS, ids=range(len(RANKINGS)))

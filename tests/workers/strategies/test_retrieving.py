@@ -32,15 +32,34 @@ def test_passages_that_share_rarer_words_more_often_come_first(query: str, found
     assert places(query) == found
 
 
-def test_the_formula_is_bm25():
-    [found] = find_passages(Collection(["a b b c", "a c", "c c c"]), "b")
+@given(passages=TEXTS, query=st.text("ab ", max_size=9))
+def test_passages_are_scored_by_the_formula_of_bm25(passages: list[str], query: str):
+    words = [passage.split() for passage in passages]
+    mean = sum(map(len, words)) / max(1, len(words))
 
-    rarity, mean = log(1 + (3 - 1 + 0.5) / (1 + 0.5)), (4 + 2 + 3) / 3
-    assert found.score == pytest.approx(rarity * 2 * 2.2 / (2 + 1.2 * (0.25 + 0.75 * 4 / mean)))
+    def weigh(word: str, passage: list[str]) -> float:
+        holders = sum(word in other for other in words)
+        rarity, count = log(1 + (len(words) - holders + 0.5) / (holders + 0.5)), passage.count(word)
+        return rarity * count * 2.2 / (count + 1.2 * (0.25 + 0.75 * len(passage) / mean))
+
+    expected = {
+        place: sum(weigh(word, passage) for word in query.split()) for place, passage in enumerate(words) if passage
+    }
+    found = find_passages(Collection(passages), query)
+
+    assert {each.place: each.score for each in found} == pytest.approx(
+        {place: score for place, score in expected.items() if score}
+    )
 
 
 def test_equal_passages_are_found_in_their_order():
     assert places("x", ["x", "y z", "x"]) == [0, 2]
+
+
+def test_what_differs_by_rounding_alone_is_a_tie():
+    passages = ["a b b c c c c", "a b b b b c c", "a a b c c c c"]  # 1 + 2 + 4 adds up otherwise than 1 + 4 + 2
+
+    assert places("a b c", passages) == [0, 1, 2]
 
 
 @pytest.mark.parametrize(
