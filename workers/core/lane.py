@@ -103,6 +103,13 @@ class LiveLane:
         )  # fmt: skip
         return self._run(call, wishes.get("until"))
 
+    def expect(self, calls: int) -> None:
+        """Say how many calls follow at once: a play that may not have them ends before anything is made of them."""
+        most = self.settings.most_calls
+        if most is not None and self._asked + calls > most:
+            self._asked += calls
+            raise BudgetSpent("The play is asked for more than it may be.")
+
     def _is_beyond_play(self, prompt: str | Sequence[Message]) -> bool:
         """Say whether a play is asked for more than it may be; nothing of it is kept, or it could fill the memory."""
         limits = self.settings

@@ -126,6 +126,7 @@ async def judge_cases(  # noqa: PLR0913  # keywords only
     What is judged once is judged at temperature 0. A judge that fails gives no verdict. `model` is the part of the
     strategy that judges.
     """
+    lane.expect(len(cases) * times)
     temperature = 0 if times == 1 else None
     calls = [
         _judge(

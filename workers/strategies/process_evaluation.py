@@ -133,11 +133,11 @@ async def process_evaluation(problem: Problem, lane: LiveLane, params: Params) -
 
 async def _judge_steps(lane: LiveLane, question: str, drafts: Sequence[Reply], params: Params) -> Verdicts:
     """Judge every step of every draft; keys of the verdicts are like `draft-2/3`."""
+    solutions = [split_steps(show_solution(draft), params.steps) for draft in drafts]
+    lane.expect(sum(map(len, solutions)) * params.verdicts)  # their prompts together are long
     cases = []
-    for draft in drafts:
-        steps = [
-            f"Step {number}:\n{step}" for number, step in enumerate(split_steps(show_solution(draft), params.steps), 1)
-        ]
+    for draft, solution in zip(drafts, solutions, strict=True):
+        steps = [f"Step {number}:\n{step}" for number, step in enumerate(solution, 1)]
         for number in range(1, len(steps) + 1):
             begun = quote(lane, ["\n\n".join(steps[:number])])
             prompt = fill(STEP, question=question, solution=begun, number=number)

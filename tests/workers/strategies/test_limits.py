@@ -22,11 +22,24 @@ FEW = settings(max_examples=6, suppress_health_check=[HealthCheck.filter_too_muc
 ENOUGH_SECONDS = 60
 
 
-async def play(strategy: Strategy, params: Mapping[str, Any], *, max_tokens: int = 512) -> Estimate:
+class Counting(random.Random):
+    """Chance that knows how often it was asked."""
+
+    drawn = 0
+
+    def random(self) -> float:
+        """Return the next number."""
+        self.drawn += 1
+        return super().random()
+
+
+async def play(
+    strategy: Strategy, params: Mapping[str, Any], *, max_tokens: int = 512, chance: random.Random | None = None
+) -> Estimate:
     async with asyncio.timeout(ENOUGH_SECONDS):
         return await estimate_cost(
             strategy, strategy.params(**params), question="Why?", sampling=Sampling(max_tokens=max_tokens),
-            random=random.Random(0), most_calls=MOST_CALLS, most_tokens=MOST_TOKENS,
+            random=chance or random.Random(0), most_calls=MOST_CALLS, most_tokens=MOST_TOKENS,
         )  # fmt: skip
 
 
@@ -60,6 +73,15 @@ async def test_any_parameters_are_played_within_limits(strategy: Strategy, data:
         assume(False)
 
     check(await play(strategy, params))
+
+
+async def test_no_prompt_is_made_for_calls_that_are_too_many():
+    params = {"drafts": 64, "steps": 32, "verdicts": 16}
+    marks = Counting(0)
+
+    check(await play(catalog()["process_evaluation"], params, max_tokens=131_072, chance=marks))
+
+    assert marks.drawn <= MOST_CALLS, "each prompt of a judge draws a mark"
 
 
 async def test_a_lane_of_too_many_calls_is_told_from_one_of_too_many_tokens():
