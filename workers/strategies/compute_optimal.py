@@ -39,6 +39,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from workers.core.errors import ModelError
 from workers.core.lane import LiveLane
 from workers.core.prompts import fill
 from workers.core.strategy import Example, StrategyParams, grow, strategy
@@ -148,7 +149,7 @@ class Work:
         self._judged: set[str] = set()
 
     async def draft(self, count: int, *, name: str) -> list[Reply]:
-        """Write independent drafts."""
+        """Write independent drafts; none when all calls fail, if there is an answer already."""
         first = self.params.budget - self.left
         self.left -= count
 
@@ -157,7 +158,13 @@ class Work:
 
         async with self.lane.round(name):
             prompt = fill(DRAFT, question=self.question)
-            return await self.lane.ask_many(prompt, times=count, role="draft", after=self.judges, each=cast)
+            try:
+                return await self.lane.ask_many(prompt, times=count, role="draft", after=self.judges, each=cast)
+            except ModelError:
+                if not self.ballot.voters:
+                    raise
+                self.lane.note("All of these calls failed: what is there is chosen from.")
+                return []
 
     async def score(self) -> list[Reply]:
         """Let the judge score all that have an answer and were not judged before; return the calls that did."""

@@ -34,6 +34,7 @@ import numpy as np
 from pydantic import Field
 
 from workers.core.asking import Wishes
+from workers.core.errors import ModelError
 from workers.core.lane import LiveLane
 from workers.core.prompts import fill
 from workers.core.strategy import Example, StrategyParams, strategy
@@ -106,8 +107,7 @@ async def mutual_information_search(problem: Problem, lane: LiveLane, params: Pa
     beam, ends, finished, entropies, waited = [ROOT], [ROOT], list[Node](), list[float](), list[Reply]()
     for level in range(1, params.depth + 1):
         async with lane.round(f"Step {level}"):
-            nodes = await _write_steps(lane, prompt, beam, entropies, params, waited)
-            nodes, weighed = await _weigh(lane, prompt, nodes)
+            nodes, weighed = await _extend(lane, prompt, beam, entropies, params, waited, is_over=bool(finished))
             waited = weighed or waited
         finished += [node for node in nodes if node.is_complete]
         rest = [node for node in nodes if not node.is_complete]
@@ -122,8 +122,22 @@ async def mutual_information_search(problem: Problem, lane: LiveLane, params: Pa
             break
     if beam or not finished:
         async with lane.round("Answers"):
-            finished += await _finish(lane, prompt, beam or ends, params, waited)
+            finished += await _finish(lane, prompt, beam or ends, params, waited, is_over=bool(finished))
     return await _vote(lane, finished, params)
+
+
+async def _extend(  # noqa: PLR0913  # the state of the search
+    lane: LiveLane, prompt: str, beam: Sequence[Node], entropies: list[float], params: Params, waited: Sequence[Reply],
+    *, is_over: bool,
+) -> tuple[list[Node], list[Reply]]:  # fmt: skip
+    """Write one more step of each path, and weigh it; none when all calls fail, if the search may be over."""
+    try:
+        return await _weigh(lane, prompt, await _write_steps(lane, prompt, beam, entropies, params, waited))
+    except ModelError:
+        if not is_over:
+            raise
+        lane.note("All calls of this level failed: the finished paths vote.")
+        return [], []
 
 
 async def _write_steps(  # noqa: PLR0913  # the state of the search
@@ -196,17 +210,23 @@ async def _subtract(
     return weigh(node, score - prior - fsum(node.scores), fmean), replies
 
 
-async def _finish(
-    lane: LiveLane, prompt: str, nodes: Sequence[Node], params: Params, waited: Sequence[Reply]
+async def _finish(  # noqa: PLR0913  # the state of the search
+    lane: LiveLane, prompt: str, nodes: Sequence[Node], params: Params, waited: Sequence[Reply], *, is_over: bool
 ) -> list[Node]:
-    """Let the model say the answer of each path."""
+    """Let the model say the answer of each path; none when all calls fail, if the search may be over."""
     closing = "Therefore, the final answer is"
     calls = []
     for number, node in enumerate(nodes, start=1):
         begun = f"{node.text}\n\n{closing}".lstrip()
         call = lane.ask(prompt, role="draft", begun=begun, max_tokens=params.step_tokens, after=waited)
         calls.append(_close(node, closing, call, name=f"answer-{number}"))
-    finished = await lane.gather(calls)
+    try:
+        finished = await lane.gather(calls)
+    except ModelError:
+        if not is_over:
+            raise
+        lane.note("No path could be finished: those that were before vote.")
+        return []
     show(lane, finished, state="final")
     return finished
 

@@ -28,6 +28,7 @@ from typing import Literal, NamedTuple
 
 from pydantic import Field
 
+from workers.core.errors import ModelError
 from workers.core.lane import LiveLane
 from workers.core.prompts import fill
 from workers.core.strategy import Example, StrategyParams, strategy
@@ -182,7 +183,12 @@ async def prompting_mix(problem: Problem, lane: LiveLane, params: Params) -> Ans
             await vote.cast(place, draft)
         if more := best.votes - len(drafts):
             waited, cast = list(pilot.drafts.values()), _cast_from(len(drafts), vote)
-            await _write(lane, problem.question, style, more, cast=cast, waited=waited)
+            try:
+                await _write(lane, problem.question, style, more, cast=cast, waited=waited)
+            except ModelError:
+                if not vote.voters:
+                    raise
+                lane.note("All further drafts failed: those of the pilot vote.")
     winner = vote.winner()
     return winner.model_copy(update={"note": f"{winner.note}, {style}"})
 

@@ -33,6 +33,7 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import Field
 
+from workers.core.errors import ModelError
 from workers.core.lane import LiveLane
 from workers.core.prompts import fill
 from workers.core.strategy import Example, StrategyParams, strategy
@@ -157,7 +158,13 @@ async def _search_breadth(lane: LiveLane, question: str, params: Params) -> tupl
     for level in range(1, params.depth + 1):
         async with lane.round(f"Level {level}"):
             growing = [node for node in kept if not node.is_complete]
-            rated = await _rate(lane, question, await _think(lane, question, growing, params, waited, level), params)
+            try:
+                children = await _think(lane, question, growing, params, waited, level)
+            except ModelError:
+                if len(growing) == len(kept):
+                    raise
+                children = []
+            rated = await _rate(lane, question, children, params)
             pool = [*(node for node in kept if node.is_complete), *rated.nodes]
             if params.select == "draw":
                 kept = draw_by_value(pool, [lane.random.random() for _ in range(params.kept)]) or kept

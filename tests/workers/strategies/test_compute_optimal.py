@@ -279,6 +279,16 @@ async def test_a_chain_goes_on_without_a_revision_that_failed():
     assert played.graph["refine-3"] == {"draft-1", "refine-2"}
 
 
+@pytest.mark.parametrize("policy", ["large", "revisions"])
+async def test_the_pilot_counts_when_all_later_drafts_fail(policy: str):
+    broken = {f"draft-{number}": CUT for number in range(5, 17)}
+
+    played = await play(OPTIMAL, {"policy": policy, "budget": 16, "pilot": 4}, replies=script("1234"), faults=broken)
+
+    assert played.answer is not None
+    assert played.answer.answer is not None
+
+
 async def test_attempts_without_any_answer_give_none():
     played = await play(
         OPTIMAL, {"policy": "revisions", "budget": 4, "pilot": 2}, replies=script("-", refine=Endless(lambda n: "Hm."))

@@ -204,6 +204,29 @@ async def test_a_path_that_cannot_be_weighed_is_left_out():
     assert answer_of(played)[0] == "y"
 
 
+@pytest.mark.parametrize(
+    "broken",
+    [
+        pytest.param(["step-3", "step-4"], id="no step is written"),
+        pytest.param(["score-3", "prior-3", "score-4", "prior-4"], id="no path is weighed"),
+        pytest.param(["draft-1"], id="no path is finished"),
+    ],
+)
+async def test_what_is_finished_counts_when_all_that_goes_on_fails(broken: Sequence[str]):
+    steps = ["\\boxed{x}", "goes on", "further", "or elsewhere"]
+
+    played = await search(steps, depth=2, faults=dict.fromkeys(broken, StreamCut("The stream broke.")))
+
+    assert answer_of(played)[0] == "x"
+
+
+async def test_without_any_finished_path_a_failed_level_ends_the_lane():
+    faults = {f"step-{number}": StreamCut("The stream broke.") for number in (3, 4)}
+
+    with pytest.raises(StreamCut):
+        await search(["one way", "another", "no", "no"], depth=2, faults=faults)
+
+
 async def test_the_evaluator_may_be_another_model():
     stage = Stage(MITS, {"steps": 1, "beam": 1, "depth": 1}, replies=AnyReplies())
     stage.lane.settings = stage.lane.settings._replace(models={"evaluator": "large"})

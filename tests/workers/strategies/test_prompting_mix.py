@@ -204,3 +204,13 @@ async def test_one_style_has_no_pilot():
 )
 def test_the_description_names_what_is_switched_on(params: dict[str, Any], words: str):
     assert MIX.describe(MIX.params(**params)) == words
+
+
+async def test_the_pilot_votes_when_all_further_drafts_fail():
+    script = {"draft": [f"\\boxed{{{answer}}}" for answer in "77897777"]}
+    broken = {f"draft-{number}": CUT for number in range(5, 9)}
+
+    played = await play(MIX, {"styles": 2, "pilot": 2, "votes": 6}, replies=script, faults=broken)
+
+    assert played.answer is not None
+    assert played.answer.answer == "7"

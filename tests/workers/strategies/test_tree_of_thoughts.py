@@ -147,6 +147,16 @@ async def test_a_state_with_an_answer_is_kept_as_it_is_and_needs_no_finish():
     assert list(played.graph) == ["step-1", "step-2", "judge-1", "judge-2", "step-3", "step-4", "judge-3", "judge-4"]
 
 
+async def test_a_kept_answer_counts_when_all_that_goes_on_fails():
+    script = {"step": ["\\boxed{7}", "Add.", "", ""], "judge": ["Verdict: 1", "Verdict: 2"], "draft": ()}
+    broken = {f"step-{number}": StreamCut("The stream broke.") for number in (3, 4)}
+
+    played = await play(TOT, {"thoughts": 2, "kept": 2, "depth": 3}, replies=script, faults=broken)
+
+    assert played.answer is not None
+    assert played.answer.answer == "7"
+
+
 async def test_an_answered_state_competes_with_what_others_become():
     verdicts = [1, 1, 0, 2, 2, 0]
     script = {
