@@ -15,6 +15,8 @@ def main() -> None:
 
     With the argument `catalog` the former alone; with `new` only rows that the page does not show yet are played.
     """
+    if sys.argv[1:] not in ([], ["catalog"], ["new"]):
+        sys.exit("python -m tests.theory [catalog | new]: without a word all rows are played, which takes minutes.")
     replace_between("catalog", write_catalog())
     if sys.argv[1:] == ["catalog"]:
         return

@@ -20,6 +20,7 @@ Differs from the paper: it trains models on thoughts that were written with such
 the prompt. They are found by names in the problem alone, as the answer is not known. Its limit counts the prompt too;
 the drawing is the recipe's, where the paper is greedy. It reports whether any of the samples is right, which nobody
 knows without the answer; here they vote.
+Reported: more thinking or more samples add 2 to 8% of factual accuracy.
 Source: Zhang et al. 2025, arXiv:2505.11140.
 """
 
