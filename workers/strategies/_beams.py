@@ -13,7 +13,7 @@ from workers.core.lane import LiveLane
 from workers.core.prompts import fill
 from workers.core.values import Answer, Reply
 from workers.strategies._judging import ask_for_verdicts
-from workers.strategies._steps import BEGUN, FIRST, REDUCTIONS, STEPWISE, STOPS, Reduction, has_box, head_next
+from workers.strategies._steps import BEGUN, FIRST, REDUCTIONS, STEPWISE, STOPS, Reduction, has_answer, head_next
 from workers.strategies._trees import ROOT, Node, drop_twins, fill_up, grow, keep_best, show, weigh
 from workers.strategies._votes import Ballot
 
@@ -160,7 +160,7 @@ async def _take(  # noqa: PLR0913  # a step, and what it goes on from
             stop=() if search.ends(node) else STOPS, after=reply,
         )  # fmt: skip
     text = drop_thinking(reply.continued).strip() if heading else reply.solution
-    is_complete = search.ends(node) or reply.is_truncated or has_box(text)
+    is_complete = search.ends(node) or reply.is_truncated or has_answer(text)
     return grow(node, f"{heading} {text}".strip() if text else "", reply, name=name, is_complete=is_complete)
 
 

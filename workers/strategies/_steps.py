@@ -7,6 +7,8 @@ from math import exp, log, prod
 from statistics import fmean
 from typing import Literal
 
+from workers.core.answers import extract_answer
+
 Reduction = Literal["last", "min", "product", "mean", "mean_logit"]
 
 STEPWISE = """\
@@ -60,6 +62,15 @@ def head_next(text: str) -> str:
 def has_box(text: str) -> bool:
     """Say whether a final answer begins in a text."""
     return "boxed{" in text
+
+
+def has_answer(text: str) -> bool:
+    r"""Say whether a final answer stands in a box; one that is cut off or echoes the prompt leaves it to be written.
+
+    >>> has_answer("So \\boxed{42}."), has_answer("So \\boxed{4"), has_answer("I will write it inside \\boxed{}.")
+    (True, False, False)
+    """
+    return has_box(text) and extract_answer(text) is not None
 
 
 def first_step(text: str) -> str:

@@ -22,7 +22,8 @@ judges. A verdict that cannot be read counts as the mean of its level. Steps aft
 number, because many chat templates do not keep a blank line at the end. A text that ends by itself without a box is
 gone on from, because not all servers tell that from the end of a step. A first step that comes empty, or ends in a
 thought, is asked for once more, begun with its number: a reasoning model goes on without thinking. Too few complete
-solutions are not counted twice. Of equal beams the earlier goes on, where the code keeps the later.
+solutions are not counted twice. Of equal beams the earlier goes on, where the code keeps the later. A box that is open
+or empty ends nothing.
 Source: Snell et al. 2024, arXiv:2408.03314; details are those of Hugging Face's search-and-learn.
 """
 

@@ -39,7 +39,7 @@ from workers.core.lane import LiveLane
 from workers.core.prompts import fill
 from workers.core.strategy import Example, StrategyParams, strategy
 from workers.core.values import Answer, Measure, Problem, Reply
-from workers.strategies._steps import STEPWISE, has_box
+from workers.strategies._steps import STEPWISE, has_answer
 from workers.strategies._trees import ROOT, Node, drop_twins, grow, keep_best, show, weigh
 from workers.strategies._votes import form_blocs
 
@@ -163,7 +163,7 @@ async def _grow(parent: Node, marker: str, call: Coroutine[Any, Any, Reply], *, 
     reply = await call
     text = reply.continued.strip()
     step = f"{marker} {text}"
-    return grow(parent, step, reply, name=name, is_complete=has_box(step)) if text else None
+    return grow(parent, step, reply, name=name, is_complete=has_answer(step)) if text else None
 
 
 def count_steps(parent: Node, entropies: Sequence[float], params: Params) -> int:

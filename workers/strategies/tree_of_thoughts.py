@@ -40,7 +40,7 @@ from workers.core.strategy import Example, StrategyParams, strategy
 from workers.core.strategy import grow as grow_by
 from workers.core.values import Answer, Problem, Reply
 from workers.strategies._foresight import VALUE, VOTE, value_alone, vote_together
-from workers.strategies._steps import FINISH, REDUCTIONS, first_step, has_box, read_entries
+from workers.strategies._steps import FINISH, REDUCTIONS, first_step, has_answer, read_entries
 from workers.strategies._trees import ROOT, Node, draw_by_value, drop_twins, grow, keep_best, show, weigh
 
 THINK = """\
@@ -218,7 +218,7 @@ async def _think(  # noqa: PLR0913  # what is searched, from where, and what cam
         steps = read_entries(call.solution, params.thoughts) if is_list else [first_step(call.solution)]
         for step in filter(None, steps):
             name = f"{number}-{len(children) + 1}"
-            children.append(grow(state, step, call, name=name, is_complete=has_box(step)))
+            children.append(grow(state, step, call, name=name, is_complete=has_answer(step)))
     return drop_twins(children)
 
 

@@ -175,3 +175,16 @@ async def test_a_complete_tree_counts_when_all_others_fail():
 
     assert played.answer is not None
     assert played.answer.answer == "4"
+
+
+@pytest.mark.parametrize("box", ["It is \\boxed{4 times 5", "I shall write it inside \\boxed{}."])
+async def test_a_box_without_an_answer_does_not_end_a_tree(box: str):
+    script = {
+        "step": Endless(lambda number: box if number == 1 else "So \\boxed{7}."),
+        "judge": Endless(lambda number: "Verdict: 5"),
+    }
+
+    played = await play(DVTS, {"trees": 1, "width": 1, "steps": 3}, replies=script)
+
+    assert played.answer is not None
+    assert played.answer.answer == "7"

@@ -227,6 +227,13 @@ async def test_without_any_finished_path_a_failed_level_ends_the_lane():
         await search(["one way", "another", "no", "no"], depth=2, faults=faults)
 
 
+@pytest.mark.parametrize("box", ["\\boxed{4 times 5", "I shall write it inside \\boxed{}."])
+async def test_a_box_without_an_answer_leaves_it_to_be_written(box: str):
+    played = await search([box], steps=1, depth=1)
+
+    assert answer_of(played)[0] == "d1"
+
+
 async def test_the_evaluator_may_be_another_model():
     stage = Stage(MITS, {"steps": 1, "beam": 1, "depth": 1}, replies=AnyReplies())
     stage.lane.settings = stage.lane.settings._replace(models={"evaluator": "large"})

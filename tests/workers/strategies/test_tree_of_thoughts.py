@@ -147,6 +147,16 @@ async def test_a_state_with_an_answer_is_kept_as_it_is_and_needs_no_finish():
     assert list(played.graph) == ["step-1", "step-2", "judge-1", "judge-2", "step-3", "step-4", "judge-3", "judge-4"]
 
 
+@pytest.mark.parametrize("box", ["\\boxed{4 times 5", "I shall write it inside \\boxed{}."])
+async def test_a_box_without_an_answer_leaves_it_to_be_written(box: str):
+    script = {"step": [box], "judge": ["Verdict: 2"], "draft": DRAFT}
+
+    played = await play(TOT, {"thoughts": 1, "kept": 1, "depth": 1}, replies=script)
+
+    assert played.answer is not None
+    assert played.answer.answer == "7"
+
+
 async def test_a_kept_answer_counts_when_all_that_goes_on_fails():
     script = {"step": ["\\boxed{7}", "Add.", "", ""], "judge": ["Verdict: 1", "Verdict: 2"], "draft": ()}
     broken = {f"step-{number}": StreamCut("The stream broke.") for number in (3, 4)}
