@@ -107,14 +107,14 @@ async def mutual_information_search(problem: Problem, lane: LiveLane, params: Pa
     beam, ends, finished, entropies, waited = [ROOT], [ROOT], list[Node](), list[float](), list[Reply]()
     for level in range(1, params.depth + 1):
         async with lane.round(f"Step {level}"):
-            nodes, weighed = await _extend(lane, prompt, beam, entropies, params, waited, is_over=bool(finished))
+            found = await _unless_over(lane, finished, _write_steps(lane, prompt, beam, entropies, params, waited))
+            nodes, weighed = found or ([], [])
             waited = weighed or waited
-        finished += [node for node in nodes if node.is_complete]
-        rest = [node for node in nodes if not node.is_complete]
-        beam = keep_best(rest, params.beam)
+        complete, rest = ([node for node in nodes if node.is_complete is one] for one in (True, False))
+        finished, beam = finished + complete, keep_best(rest, params.beam)
         show(lane, [node for node in rest if node not in beam], state="pruned")
         show(lane, beam, state="kept")
-        show(lane, [node for node in nodes if node.is_complete], state="final")
+        show(lane, complete, state="final")
         ends = beam or ends
         for best in keep_best(finished or beam, 1):
             lane.offer(Answer.from_reply(best.draft, f"best path after {level} steps"))
@@ -122,28 +122,24 @@ async def mutual_information_search(problem: Problem, lane: LiveLane, params: Pa
             break
     if beam or not finished:
         async with lane.round("Answers"):
-            finished += await _finish(lane, prompt, beam or ends, params, waited, is_over=bool(finished))
+            finished += await _unless_over(lane, finished, _finish(lane, prompt, beam or ends, params, waited)) or []
     return await _vote(lane, finished, params)
 
 
-async def _extend(  # noqa: PLR0913  # the state of the search
-    lane: LiveLane, prompt: str, beam: Sequence[Node], entropies: list[float], params: Params, waited: Sequence[Reply],
-    *, is_over: bool,
-) -> tuple[list[Node], list[Reply]]:  # fmt: skip
-    """Write one more step of each path, and weigh it; none when all calls fail, if the search may be over."""
+async def _unless_over(lane: LiveLane, finished: Sequence[Node], work: Coroutine[Any, Any, Any]) -> Any:
+    """Return what the work gives; None when all its calls fail and there are finished paths."""
     try:
-        return await _weigh(lane, prompt, await _write_steps(lane, prompt, beam, entropies, params, waited))
+        return await work
     except ModelError:
-        if not is_over:
+        if not finished:
             raise
-        lane.note("All calls of this level failed: the finished paths vote.")
-        return [], []
+        lane.note("All of these calls failed: the paths that are finished vote.")
 
 
 async def _write_steps(  # noqa: PLR0913  # the state of the search
     lane: LiveLane, prompt: str, beam: Sequence[Node], entropies: list[float], params: Params, waited: Sequence[Reply]
-) -> list[Node]:
-    """Write the next steps of all paths at once; empty ones and twins are left out."""
+) -> tuple[list[Node], list[Reply]]:
+    """Write the next steps of all paths at once, and weigh them; empty ones and twins are left out."""
     calls = list[Coroutine[Any, Any, Node | None]]()
     for parent in beam:
         marker = f"Step {parent.level + 1}:"
@@ -156,14 +152,13 @@ async def _write_steps(  # noqa: PLR0913  # the state of the search
             calls.append(_grow(parent, marker, call, name=f"{parent.level + 1}-{len(calls) + 1}"))
     nodes = drop_twins([node for node in await lane.gather(calls) if node])
     entropies += [call.measured.entropy_floor for node in nodes for call in node.writers]
-    return nodes
+    return await _weigh(lane, prompt, nodes)
 
 
 async def _grow(parent: Node, marker: str, call: Coroutine[Any, Any, Reply], *, name: str) -> Node | None:
     reply = await call
     text = reply.continued.strip()
-    step = f"{marker} {text}"
-    return grow(parent, step, reply, name=name, is_complete=has_answer(step)) if text else None
+    return grow(parent, f"{marker} {text}", reply, name=name, is_complete=has_answer(text)) if text else None
 
 
 def count_steps(parent: Node, entropies: Sequence[float], params: Params) -> int:
@@ -192,9 +187,8 @@ async def _weigh(lane: LiveLane, prompt: str, nodes: Sequence[Node]) -> tuple[li
     works = []
     for node in nodes:
         wishes = Wishes(scored=node.text, model="evaluator", after=node.writers)
-        works.append(
-            _subtract(node, [lane.ask(prompt, role="score", **wishes), lane.ask("", role="prior", **wishes)], lane)
-        )
+        asked = [lane.ask(prompt, role="score", **wishes), lane.ask("", role="prior", **wishes)]
+        works.append(_subtract(node, asked, lane))
     weighed = await lane.gather(works)
     return [node for node, calls in weighed if node], [call for _, calls in weighed for call in calls]
 
@@ -210,23 +204,17 @@ async def _subtract(
     return weigh(node, score - prior - fsum(node.scores), fmean), replies
 
 
-async def _finish(  # noqa: PLR0913  # the state of the search
-    lane: LiveLane, prompt: str, nodes: Sequence[Node], params: Params, waited: Sequence[Reply], *, is_over: bool
+async def _finish(
+    lane: LiveLane, prompt: str, nodes: Sequence[Node], params: Params, waited: Sequence[Reply]
 ) -> list[Node]:
-    """Let the model say the answer of each path; none when all calls fail, if the search may be over."""
+    """Let the model say the answer of each path."""
     closing = "Therefore, the final answer is"
     calls = []
     for number, node in enumerate(nodes, start=1):
         begun = f"{node.text}\n\n{closing}".lstrip()
         call = lane.ask(prompt, role="draft", begun=begun, max_tokens=params.step_tokens, after=waited)
         calls.append(_close(node, closing, call, name=f"answer-{number}"))
-    try:
-        finished = await lane.gather(calls)
-    except ModelError:
-        if not is_over:
-            raise
-        lane.note("No path could be finished: those that were before vote.")
-        return []
+    finished = await lane.gather(calls)
     show(lane, finished, state="final")
     return finished
 
