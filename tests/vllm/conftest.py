@@ -1,4 +1,4 @@
-"""Two real servers: one as most people start it, one that thinks and sends several tokens in a chunk."""
+"""Real servers: one as most people start it, one that thinks and sends several tokens in a chunk, one that embeds."""
 
 import json
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ THINKING = (
     *("--stream-interval", "4", "--reasoning-parser", "deepseek_r1", "--reasoning-config"),
     json.dumps(dict(zip(("reasoning_start_str", "reasoning_end_str"), THINK_TAGS, strict=True))),
 )
-
+EMBEDDING = ("--runner", "pooling", "--convert", "embed")
 
 LOGS = FOLDER / "logs"
 """Where the servers write what they do; read it when a test fails."""
@@ -30,6 +30,13 @@ def vllm() -> Iterator[Vllm]:
 def thinking_vllm() -> Iterator[Vllm]:
     """Its model thinks while the prompt holds an open think tag, for as long as its budget lasts."""
     with running_vllm(_fresh("thinking.log"), *THINKING) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def embedding_vllm() -> Iterator[Vllm]:
+    """The same weights, read for their hidden states: they answer no chats."""
+    with running_vllm(_fresh("embedding.log"), *EMBEDDING) as server:
         yield server
 
 

@@ -33,6 +33,12 @@ async def test_a_vllm_with_a_parser_thinks(thinking_vllm: Vllm) -> None:
     assert found.find("thinking").detail == "In the field ‘reasoning’."
 
 
+async def test_a_vllm_that_embeds_does_nothing_else(embedding_vllm: Vllm) -> None:
+    found = await look(embedding_vllm)
+
+    assert lacking(found) == set(FEATURES) - {"embeddings"}
+
+
 async def test_the_same_vllm_is_the_same(vllm: Vllm) -> None:
     async with OpenAIServer(vllm.base_url) as server:
         assert await identify(server, MODEL) == await identify(server, MODEL)

@@ -25,9 +25,16 @@ MOST_TOKENS_UNREAD = 8
 """Tokens that a cancelled call may have been written before vLLM saw the closed connection."""
 
 
-def make_run(strategy: str, params: Mapping[str, Any], *, question: str = "What is 6 times 7?", **sampling: Any) -> Run:
+def make_run(
+    strategy: str,
+    params: Mapping[str, Any],
+    *,
+    question: str = "What is 6 times 7?",
+    settle: bool = False,
+    **sampling: Any,
+) -> Run:
     problem = Problem.objects.create(question=question, answer="42", grader="number")
-    recipe = RecipeSpec(strategy, dict(params), MODEL, {"max_tokens": 96, **sampling})
+    recipe = RecipeSpec(strategy, dict(params), MODEL, {"max_tokens": 96, **sampling}, settle=settle)
     return start_run(problems=[problem], recipes=[recipe], seed=1)
 
 
@@ -69,6 +76,20 @@ def test_a_strategy_ends_and_its_tokens_are_vllms_own_count(slug: str, vllm: Vll
     assert prompt == grown.prompt_tokens
     cut = lane.call_rows.filter(~Q(state="done") | Q(finish_reason="pruned")).count()
     assert written <= grown.written_tokens <= written + cut * MOST_TOKENS_UNREAD
+
+
+def test_an_answer_that_was_cut_off_is_asked_for_once_more(vllm: Vllm) -> None:
+    run = make_run("direct", {}, settle=True, max_tokens=12)
+    before = asyncio.run(vllm.wait_idle())
+
+    asyncio.run(play(run, lane_ids(run), vllm))
+    grown = asyncio.run(vllm.wait_idle()).since(before)
+
+    lane = run.lanes.get()
+    assert list(lane.call_rows.order_by("id").values_list("role", flat=True)) == ["draft", "settle"]
+    assert (lane.status, lane.answer_note) == (Status.FINISHED, "asked once more for the end")
+    assert lane.answer
+    assert spent(run) == (grown.prompt_tokens, grown.written_tokens)
 
 
 def test_a_cancelled_run_frees_vllm_and_keeps_its_count(vllm: Vllm) -> None:

@@ -87,3 +87,17 @@ async def test_a_pruned_call_frees_the_server(vllm: Vllm) -> None:
     assert reply.usage.completion_tokens >= 8
     assert reply.usage.completion_tokens <= grown.written_tokens <= reply.usage.completion_tokens + 8
     assert reply.usage.prompt_tokens == grown.prompt_tokens
+
+
+async def test_texts_are_compared_by_their_embeddings(embedding_vllm: Vllm) -> None:
+    texts = ["Zebras run in herds.", "Bread costs two coins.", *(f"Line {number}." for number in range(70))]
+
+    async with lane_on(embedding_vllm) as lane:
+        reply = await lane.ask("Zebras run in herds.", role="embed", compared=texts)
+
+    same, other, *lines = reply.similarities
+    assert same == pytest.approx(1, abs=1e-3)
+    assert other < 0.999
+    assert len(lines) == 70
+    assert reply.usage.prompt_tokens > 72
+    assert reply.usage.completion_tokens == 0
