@@ -12,7 +12,7 @@ import structlog
 
 from workers import metrics
 from workers.backends.replay import ReplayModel
-from workers.core.assignments import Assignment, Pulse
+from workers.core.assignments import Assignment, Pulse, Saved
 from workers.core.errors import FencedOff
 from workers.core.events import Event
 from workers.core.model import Model
@@ -43,7 +43,7 @@ class Desk(NamedTuple):
 
     claim: Callable[[int], Assignment | None]
     check_in: Callable[[Mapping[int, int], bool], Pulse]
-    save: Callable[[Sequence[Event], Mapping[int, int], Mapping[str, str]], Sequence[Event]]
+    save: Callable[[Sequence[Event], Mapping[int, int], Mapping[str, str]], Saved]
     give_up: Callable[[Mapping[int, int]], None]
     leave: Callable[[], None]
     """Called last; another crew may have the thread, and what is open in it, afterwards."""
@@ -63,7 +63,7 @@ class Crew:
         self._places = asyncio.Semaphore(lanes_at_once)
         self._thread = _idle_threads.pop() if _idle_threads else ThreadPoolExecutor(1, thread_name_prefix="desk")
         self._outbox = Outbox(self._save, self._publish_all)
-        self._following: list[Event] = []
+        self._saved: list[Saved] = []
         self._is_leaving = False
         self._is_cut_off = False
         self._checked_in_at = float("inf")
@@ -154,16 +154,20 @@ class Crew:
         while facts := [fact for fact in facts if fact.lane not in self._lost]:
             try:
                 with metrics.SAVE_SECONDS.time():
-                    self._following += await self._ask(self._desk.save, facts, self._fences, prompts)
+                    self._saved.append(await self._ask(self._desk.save, facts, self._fences, prompts))
                 return
             except FencedOff as refusal:
                 self._let_go(refusal.lane_ids)
 
     async def _publish_all(self, events: Sequence[Event], since: float) -> None:
-        following, self._following = self._following, []
+        saved, self._saved = self._saved, []
         if asyncio.get_running_loop().time() - self._checked_in_at > LONGEST_SILENCE_SECONDS:
             await self._check_in(renew=False)  # this process was halted; texts, unlike facts, pass no fence
-        if ours := [*(event for event in events if event.lane not in self._lost), *following]:
+        ours = [event for event in events if event.lane not in self._lost]
+        for each in saved:
+            ours = [each.known.get((event.lane, event.identity), event) if event.is_fact else event for event in ours]
+            ours += each.following
+        if ours:
             await self._publish(ours, since)
 
     def _let_go(self, lane_ids: Iterable[int]) -> None:

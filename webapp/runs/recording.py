@@ -16,6 +16,7 @@ from redis.exceptions import RedisError
 from webapp.runs.models import ENDED, Call, Event, Lane, Prompt, Run, Status
 from workers import metrics
 from workers.core import events
+from workers.core.assignments import Saved
 from workers.core.errors import FencedOff
 from workers.core.lane import SOLUTION_ROLES
 from workers.core.ledger import CallState, GivenUp, Spent, sum_up
@@ -28,8 +29,8 @@ log = structlog.get_logger(__name__)
 @transaction.atomic
 def save_facts(
     run_id: str, facts: Sequence[events.Event], fences: Mapping[int, int], prompts: Mapping[str, str]
-) -> list[events.Event]:
-    """Store facts and bring lanes, calls and run up to date; return the facts that follow from them (a run's end).
+) -> Saved:
+    """Store facts and bring lanes, calls and run up to date.
 
     A fact that is stored already changes nothing. `fences` maps lane to the fence its writer holds: facts of a lane
     that somebody else has claimed since are refused by FencedOff, and nothing of the batch is stored.
@@ -43,9 +44,8 @@ def save_facts(
     )
     fresh = _store(run_id, facts)
     _project(fresh)
-    if any(isinstance(fact, events.ENDINGS) for fact in fresh):
-        return end_run(run_id)
-    return []
+    known = {} if len(fresh) == len(facts) else _find_known(facts, fresh)
+    return Saved(end_run(run_id) if any(isinstance(fact, events.ENDINGS) for fact in fresh) else [], known)
 
 
 def _take_turn(run_id: str) -> None:
@@ -90,6 +90,19 @@ def _store(run_id: str, facts: Sequence[events.Event]) -> list[events.Event]:
     return [fact for fact in facts if (fact.lane, fact.identity) in stored]
 
 
+def _find_known(facts: Sequence[events.Event], fresh: Sequence[events.Event]) -> dict[tuple[int, str], events.Event]:
+    """Return those of the facts that were there already, as they are stored."""
+    wanted = {(fact.lane, fact.identity) for fact in facts} - {(fact.lane, fact.identity) for fact in fresh}
+    rows = Event.objects.filter(
+        lane_id__in={lane for lane, _ in wanted}, identity__in={identity for _, identity in wanted}
+    ).values_list("lane_id", "identity", "body")
+    return {
+        (lane, identity): events.EVENTS.validate_python(body)
+        for lane, identity, body in rows
+        if (lane, identity) in wanted
+    }
+
+
 def end_run(run_id: str) -> list[events.Event]:
     """End the run if all its lanes have ended; return its last fact, once."""
     run = Run.objects.select_for_update().get(pk=run_id)
@@ -109,9 +122,9 @@ def end_run(run_id: str) -> list[events.Event]:
 
 def announce(run_id: str, facts: Sequence[events.Event], *, fences: Mapping[int, int]) -> None:
     """Save and publish facts that did not come from a lane at work, e.g. that a queued lane was stopped."""
-    following: list[events.Event] = []
+    following: Sequence[events.Event] = []
     if facts:
-        following = save_facts(run_id, facts, fences, {})
+        following = save_facts(run_id, facts, fences, {}).following
     else:
         with transaction.atomic():
             _take_turn(run_id)

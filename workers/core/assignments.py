@@ -1,8 +1,9 @@
 """What the database and a worker tell each other about a lane; plain values, known to both sides."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from workers.core.events import Event
 from workers.core.ledger import GivenUp
 from workers.core.values import FinishReason, Odds, Usage
 
@@ -61,6 +62,16 @@ class Assignment(NamedTuple):
     """Finished calls by key, in the order in which they ended."""
     run_age_ms: int
     """Milliseconds since the run began, at the moment of the claim."""
+
+
+class Saved(NamedTuple):
+    """What became of facts that were to be stored."""
+
+    following: Sequence[Event]
+    """Facts that follow from them: a run's end."""
+    known: Mapping[tuple[int, str], Event]
+    """Those that were stored before, by lane and identity, as they are stored. A worker that died between storing and
+    publishing leaves viewers without them, and who goes on would tell them with times of its own."""
 
 
 class Pulse(NamedTuple):

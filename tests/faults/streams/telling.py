@@ -51,16 +51,18 @@ class Teller:
         self.at += 1
         return self.at
 
-    def tell(self, lane: LaneAtWork, *told: events.Event, is_published: bool = True) -> None:
+    def tell(self, lane: LaneAtWork, *emitted: events.Event, is_published: bool = True) -> None:
         """Save the facts and publish everything, or die between the two."""
+        told = list(emitted)
         facts = [event for event in told if event.is_fact]
-        following: list[events.Event] = []
         if facts:
-            following = recording.save_facts(self.run.id, facts, {lane.id: lane.fence}, {PROMPT: "[]"})
+            saved = recording.save_facts(self.run.id, facts, {lane.id: lane.fence}, {PROMPT: "[]"})
+            told = [saved.known.get((event.lane, event.identity), event) if event.is_fact else event for event in told]
+            told += saved.following
             lane.facts += facts
         if is_published:
-            stream.append_now(redis_now(), self.run.id, stream.encode([*told, *following]))
-            self.truth.apply([event.model_dump(mode="json") for event in (*told, *following)])
+            stream.append_now(redis_now(), self.run.id, stream.encode(told))
+            self.truth.apply([event.model_dump(mode="json") for event in told])
             self.is_log_empty = False
         else:
             lane.is_orphan = True
@@ -113,8 +115,8 @@ class Teller:
         return events.LaneFinished(lane=lane.id, at=self.tick(), ledger=events.Ledger(), seconds=1, stopped_by="")
 
     def take_over(self, lane: LaneAtWork) -> None:
-        """Play the lane again with another worker, as replay does: every fact, and open texts from their start."""
-        before = list(lane.facts)
+        """Play the lane again with another worker, as replay does: every fact, at another time, and open texts anew."""
+        before = [fact.model_copy(update={"at": self.tick()}) for fact in lane.facts]
         started = self.claim(lane)
         resumed = events.LaneResumed(lane=lane.id, at=self.tick(), fence=lane.fence)
         if lane.text is not None:

@@ -6,6 +6,7 @@ import json
 from datetime import timedelta
 from threading import Barrier, Thread
 
+import orjson
 import pytest
 from django.db import connections
 from django.utils import timezone
@@ -20,6 +21,7 @@ from workers.backends.scripted import ScriptedModel
 from workers.core import events
 from workers.core.errors import FencedOff, StreamCut
 from workers.core.events import Ledger
+from workers.live import stream
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -158,6 +160,20 @@ def test_a_draft_that_failed_before_the_crash_fails_again_after_it() -> None:
     assert list(Lane.objects.get().call_rows.values_list("key", "state")) == [
         ("draft-1", "done"), ("draft-2", "failed"), ("distill-1", "done"), ("refine-1", "done")
     ]  # fmt: skip
+
+
+def test_who_goes_on_shows_what_was_stored_before_and_not_its_own_times() -> None:
+    run = make_run(("parallel_distill_refine", {"widths": [2, 1]}))
+    interrupt(run, scripted(pauses=["refine-1"]), asked=4)
+    redis_now().flushdb()  # as if the worker had died between storing and publishing
+
+    play(run)
+
+    log = stream.read_back(redis_now(), run.id, stream.read_position(redis_now(), run.id).offset)
+    shown = [event for entry in log for event in orjson.loads(entry.events) if event["kind"] != "text_delta"]
+    stored = list(run.events.values_list("body", flat=True))
+    assert "call_finished" in {event["kind"] for event in shown}
+    assert [event for event in shown if event not in stored] == []
 
 
 def test_a_run_that_is_going_is_not_continued() -> None:

@@ -145,10 +145,13 @@ def test_facts_that_come_twice_change_nothing() -> None:
     run = play(make_run("direct"))
     before = list(Event.objects.values_list("id", "body"))
     facts = [events.EVENTS.validate_python(body) for _, body in before if body["lane"]]
+    again = [fact.model_copy(update={"at": 1_000_000}) for fact in facts]
 
-    recording.save_facts(run.id, facts, {lane.pk: lane.fence for lane in run.lanes.all()}, {})
+    saved = recording.save_facts(run.id, again, {lane.pk: lane.fence for lane in run.lanes.all()}, {})
 
     assert list(Event.objects.values_list("id", "body")) == before
+    assert list(saved.known.values()) == facts
+    assert not saved.following
 
 
 def test_facts_are_stored_in_the_order_in_which_they_were_told() -> None:
