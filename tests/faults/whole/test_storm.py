@@ -17,8 +17,8 @@ from tests.site.members import Member
 KILLS = int(os.environ.get("STORM_KILLS") or 200)
 RUNS = int(os.environ.get("STORM_RUNS") or 50)
 SEED = int(os.environ.get("STORM_SEED") or random.SystemRandom().randrange(10**6))
-LONGEST_PAUSE_SECONDS = 3.0
-LONGEST_DEATH_SECONDS = 2.0
+LONGEST_PAUSE_SECONDS = 2.2
+LONGEST_DEATH_SECONDS = 1.6
 
 
 async def test_storm(stack: Stack, recorder: Recorder):
