@@ -7,6 +7,7 @@ from webapp.api import api
 from webapp.health import healthz, readyz
 
 handler400 = "webapp.lib.refusals.refuse"
+handler404 = "webapp.lib.refusals.miss"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("webapp.runs.urls")),
     path("", include("webapp.catalog.urls")),
