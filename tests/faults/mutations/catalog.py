@@ -93,9 +93,8 @@ MUTATIONS = (
     ),
     Mutation(
         "an entry with nothing in it", "workers/crew.py",
-        "        if ours := [*(event for event in events if event.lane not in self._lost), *following]:\n"
-        "            await self._publish(ours, since)\n",
-        "        await self._publish([*(e for e in events if e.lane not in self._lost), *following], since)\n",
+        "        if ours:\n            await self._publish(ours, since)\n",
+        "        await self._publish(ours, since)\n",
         ("tests/webapp/runs/test_recover_from_a_halt.py",),
     ),
     Mutation(
