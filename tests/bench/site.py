@@ -48,7 +48,7 @@ class Watched(NamedTuple):
 def bench_site() -> Iterator[LiveSite]:
     """Run the site as it is deployed (PostgreSQL and Redis keep what they are told), one worker, one web process."""
     with tempfile.TemporaryDirectory(prefix="retort-bench-", ignore_cleanup_errors=True) as folder:
-        with run_model_server() as server, running_site(server, Path(folder), is_durable=True) as site:
+        with run_model_server() as server, running_site(server, Path(folder), threads=8, is_durable=True) as site:
             yield site
 
 

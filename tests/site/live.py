@@ -80,6 +80,7 @@ def running_site(
     *,
     webs: int = 1,
     workers: int = 1,
+    threads: int = 2,
     is_durable: bool = False,
     variables: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[LiveSite]:
@@ -87,8 +88,8 @@ def running_site(
     with (
         parts.private_folder() as sockets,
         Stack(
-            var, sockets, model_url=model_server.base_url, webs=webs, workers=workers, suite_workers=1,
-            is_durable=is_durable, variables=variables,
+            var, sockets, model_url=model_server.base_url, webs=webs, workers=workers, threads=threads,
+            suite_workers=1, is_durable=is_durable, variables=variables,
         ) as stack,
     ):  # fmt: skip
         stack.prepare()
