@@ -47,6 +47,8 @@ class Rule(BaseModel):
     """A regular expression; empty matches every prompt."""
     times: int | None = None
     """Answer that many requests, then leave them to the next rule."""
+    waits: bool = False
+    """Answer nothing until the script is set anew, and then as that says."""
     replies: tuple[str, ...] = ()
     """One is chosen by the request's seed."""
     right: str = ""

@@ -22,6 +22,8 @@ class Server:
         self.rules: list[Rule] = []
         self.names = [name for name in (*settings.model.split(","), settings.embedder) if name]
         self.used: dict[int, int] = {}
+        self.changed = asyncio.Event()
+        """Set when the script is set anew."""
         self.log: list[Entry] = []
         self.seen: set[str] = set()
         self.open: dict[Entry, Exchange] = {}
@@ -100,7 +102,8 @@ class Server:
 
     async def follow(self, exchange: Exchange, entry: Entry, *, is_chat: bool) -> None:
         """Answer as the first rule says that matches."""
-        rule = self.choose(entry.wish.prompt)
+        while (rule := self.choose(entry.wish.prompt)).waits:
+            await self.changed.wait()
         if rule.raw is not None:
             await faults.write_raw(rule, exchange, entry)
             return
@@ -224,6 +227,8 @@ class Server:
 
     def script(self, exchange: Exchange) -> None:
         self.rules, self.used = read_rules(exchange.body), {}
+        self.changed.set()
+        self.changed = asyncio.Event()
         exchange.answer_json({})
 
     def show_log(self, exchange: Exchange) -> None:

@@ -41,6 +41,18 @@ async def test_n_texts_come_interleaved_and_are_counted_together(model_server: M
     assert model_server.log()[0]["text"] == texts[0]
 
 
+async def test_an_answer_may_wait_until_the_script_is_set_anew(model_server: ModelServer) -> None:
+    model_server.script(Rule(waits=True))
+    asking = asyncio.create_task(ask(model_server, ASK))
+    await model_server.wait_for(lambda log: len(log) == 1)
+    assert model_server.running() == 1
+    model_server.script(Rule(replies=("four legs",)))
+
+    _, answer = await asking
+
+    assert answer["choices"][0]["message"]["content"] == "four legs"
+
+
 async def test_log_probabilities_come_with_every_token(model_server: ModelServer) -> None:
     model_server.script(Rule(replies=("one two",)))
     wish = ASK | {"logprobs": True, "top_logprobs": 2}
