@@ -20,6 +20,8 @@ the recipe allows for a call. Depth: as many calls.
 Differs from the paper: there, models are trained to think; here, one that was not is asked to, with little to gain.
 What is wished is not always done: an effort works where the model's template knows it, and a strict server refuses a
 wish that it does not know. A model whose template drops the thought from a begun answer cannot be used.
+Reported: AIME 2024: DeepSeek-R1-Zero 15.6% before it learned to think and 71.0% after, 86.7% with 64 votes; DeepSeek-R1
+79.8%, and 97.3% of MATH-500.
 Source: DeepSeek-AI 2025, arXiv:2501.12948.
 """
 
