@@ -2,7 +2,8 @@
 
 From sending a run to the web server until a viewer has seen its lane end; the ideal is the critical path at the speed
 that the model server is scripted to. A bare client that reads the same streams at once and throws them away says how
-much of it is the machine's and the server's.
+much of it is the machine's and the server's. Most of what we add comes once in a run, so it is told for short drafts,
+where it is the larger part, and for drafts as long as a short chain of thought.
 """
 
 import time
@@ -11,11 +12,12 @@ from statistics import median
 
 from tests.bench.figures import Figure, at_most
 from tests.bench.floor import read_all
-from tests.bench.site import CALL_SECONDS, PACED, TOKENS, Watched, recipe, run_watched
+from tests.bench.site import CALL_SECONDS, PACED, TOKENS, Watched, call_seconds, pace, recipe, run_watched
 from tests.site.live import LiveSite
 
 SIZES = (16, 64, 256)
 AIMS = {64: 1.03, 256: 1.05}
+LONG_TOKENS = 500
 
 
 async def measure(site: LiveSite, *, repeats: int, is_quick: bool) -> list[Figure]:
@@ -32,14 +34,21 @@ async def measure(site: LiveSite, *, repeats: int, is_quick: bool) -> list[Figur
     }
     for name, chosen in {} if is_quick else others.items():
         figures += _compare(site, name, [await run_watched(site, chosen) for _ in range(repeats)], None)
+    site.model_server.script(pace(LONG_TOKENS))
+    for drafts, aim in {} if is_quick else AIMS.items():
+        runs = [await run_watched(site, recipe("self_consistency", drafts=drafts)) for _ in range(repeats)]
+        name = f"self_consistency, {drafts} drafts of {LONG_TOKENS} tokens"
+        figures += _compare(site, name, runs, aim, call_seconds(LONG_TOKENS))
     return figures
 
 
-def _compare(site: LiveSite, name: str, runs: Sequence[Watched], aim: float | None) -> list[Figure]:
+def _compare(
+    site: LiveSite, name: str, runs: Sequence[Watched], aim: float | None, seconds: float = CALL_SECONDS
+) -> list[Figure]:
     lanes = [site.ask(f"api/v1/runs/{run.run_id}")["lanes"][0] for run in runs]
     depths = {lane["usage"]["depth"] for lane in lanes}
     assert len(depths) == 1, depths
-    ideal = depths.pop() * CALL_SECONDS
+    ideal = depths.pop() * seconds
     wall = median(run.wall_seconds for run in runs)
     stored = median(lane["seconds"] for lane in lanes)
     what = f"{name}: {wall:.2f} s of {ideal:.2f} s, {stored:.2f} s by the database"

@@ -20,8 +20,6 @@ from tests.site.live import LiveSite, running_site
 FIRST_TOKEN_SECONDS = 0.1
 TOKENS_PER_SECOND = 50
 TOKENS = 100
-CALL_SECONDS = FIRST_TOKEN_SECONDS + (TOKENS - 1) / TOKENS_PER_SECOND
-"""From request to last token, by the server's script: 2.08 s."""
 _WORDS = ["so", "the", "next", "step", "adds", "seven", "to", "twelve", "and", "keeps", "the", "sum"]
 
 
@@ -30,7 +28,20 @@ def make_text(tokens: int) -> str:
     return " ".join([*islice(cycle(_WORDS), tokens - 1), r"\boxed{42}"])
 
 
-PACED = Rule(replies=(make_text(TOKENS),), first_token_seconds=FIRST_TOKEN_SECONDS, tokens_per_second=TOKENS_PER_SECOND)
+def pace(tokens: int) -> Rule:
+    """Return the rule that answers with so many tokens, at the benchmark's speed."""
+    text = make_text(tokens)
+    return Rule(replies=(text,), first_token_seconds=FIRST_TOKEN_SECONDS, tokens_per_second=TOKENS_PER_SECOND)
+
+
+def call_seconds(tokens: int) -> float:
+    """Return the time from a request to its last token, by that rule."""
+    return FIRST_TOKEN_SECONDS + (tokens - 1) / TOKENS_PER_SECOND
+
+
+PACED = pace(TOKENS)
+CALL_SECONDS = call_seconds(TOKENS)
+"""2.08 s."""
 PROBLEM = {"question": "What is 6 times 7?", "answer": "42", "grader": "number"}
 
 
