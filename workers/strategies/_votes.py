@@ -81,7 +81,10 @@ def find_best(drafts: Sequence[Reply], scores: Mapping[str, float]) -> Reply | N
 
 
 class Ballot:
-    """A vote that is counted anew, shown, and offered as the lane's answer, after every draft."""
+    """A vote that is counted anew, shown, and offered as the lane's answer, after every draft.
+
+    Drafts that end at the same moment are counted once, together: hundreds may.
+    """
 
     def __init__(self, lane: LiveLane, *, expected: int) -> None:
         """Open a vote of `expected` drafts."""
@@ -89,19 +92,26 @@ class Ballot:
         self._expected = expected
         self._drafts: dict[int, Reply] = {}
         self._blocs: list[Bloc] = []
+        self._counted = 0
         self._counting = asyncio.Lock()
 
     async def cast(self, index: int, draft: Reply) -> None:
         """Count one more draft; `index` is its place among the calls, whenever it arrives."""
+        self._drafts[index] = draft
         async with self._counting:
-            self._drafts[index] = draft
-            drafts = list(self.drafts.values())
-            self._blocs = await form_blocs(drafts, self._lane.equal)
-            tallies = [Tally(answer=bloc.answer, calls=tuple(d.key for d in bloc.drafts)) for bloc in self._blocs]
-            silent = [draft.key for draft in drafts if draft.answer is None]
-            self._lane.tally(tallies, silent, self._expected)
-            if tallies:
-                self._lane.offer(self.winner())
+            if self._counted < len(self._drafts):
+                await asyncio.sleep(0)  # whoever ends now is cast too
+                await self._count()
+
+    async def _count(self) -> None:
+        drafts = list(self.drafts.values())
+        self._blocs = await form_blocs(drafts, self._lane.equal)
+        self._counted = len(drafts)
+        tallies = [Tally(answer=bloc.answer, calls=tuple(d.key for d in bloc.drafts)) for bloc in self._blocs]
+        silent = [draft.key for draft in drafts if draft.answer is None]
+        self._lane.tally(tallies, silent, self._expected)
+        if tallies:
+            self._lane.offer(self.winner())
 
     async def add(self, draft: Reply) -> None:
         """Count one more draft, whose place is behind all others."""
