@@ -1,9 +1,10 @@
 """Composing and starting a comparison in a real browser, on the whole site."""
 
 import re
+from contextlib import suppress
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Error, Route, expect
 
 from tests.browser.axe import find_serious_faults
 
@@ -129,6 +130,23 @@ def test_strategies_are_picked_dropped_and_added_again(live_site, new_viewer):
 
     expect(page.get_by_text("The same recipe as lane 1.")).to_have_count(0)
     assert [text.split(",")[0] for text in lane_costs(page)] == ["8 calls", "3 calls", "9 calls"]
+
+
+def test_what_was_asked_of_an_older_form_does_not_come_late(live_site, new_viewer):
+    page = open_fresh(new_viewer(may_complain=["htmx:"]), live_site)
+    held: list[Route] = []
+    page.route(re.compile("/new/preview"), lambda route: held.append(route))
+    card(page, "Direct").get_by_role("checkbox", name="Direct").uncheck()
+    while not held:
+        page.wait_for_timeout(50)
+
+    page.get_by_role("button", name="Pick 8").click()
+    expect(page.locator("#run")).to_contain_text("Run 8 lanes", timeout=20_000)
+    with suppress(Error):  # nobody waits for it any more
+        held[0].continue_()
+    page.wait_for_timeout(1_000)
+
+    expect(page.locator("#run")).to_contain_text("Run 8 lanes")
 
 
 def test_control_enter_runs_and_enter_does_not(live_site, new_viewer):
