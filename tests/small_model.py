@@ -1,4 +1,4 @@
-"""Play every strategy over the embedded model: `python -m tests.small_model [--problems N] [--whole] [slug …]`.
+"""Play every strategy over the embedded model: `python -m tests.small_model [--problems N] [--from N] [--whole] [slug …]`.
 
 A model this small follows few instructions. What it must not do is end a lane badly: with an error, or with an answer
 that nobody can read. Prints a line for each lane as it ends, and a table: what the lanes of each strategy ended in, how
@@ -36,7 +36,7 @@ from workers.strategies import catalog
 
 SUITE = Path(__file__).parents[1] / "webapp/problems/starters" / "starter-60.jsonl"
 SAMPLING = {"temperature": 0.8, "top_p": 0.95, "max_tokens": 128}
-LANES_AT_ONCE = 8
+LANES_AT_ONCE = 16
 BAD = ("unreadable", "timeout", "ungraded", "failed")
 _UNREAD = re.compile(r"(\d+) of (\d+) verdicts could not be read")
 
@@ -167,11 +167,12 @@ def main() -> int:
     """Start the model, play, print; return how the process ends."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--problems", type=int, default=3, help="How many, spread over the starter suite.")
+    parser.add_argument("--from", type=int, default=0, dest="first", help="Number of the first problem, from 0.")
     parser.add_argument("--whole", action="store_true", help="Play the default params, not small ones: hours.")
     parser.add_argument("slugs", nargs="*")
     asked = parser.parse_args()
     problems = [json.loads(line) for line in SUITE.read_text().splitlines()]
-    problems = problems[:: max(1, len(problems) // asked.problems)][: asked.problems]
+    problems = problems[asked.first :: max(1, len(problems) // asked.problems)][: asked.problems]
     chosen = {slug: {} if asked.whole else make_small(catalog()[slug]) for slug in asked.slugs or catalog()}
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     began = time.monotonic()

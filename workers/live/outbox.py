@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
-from workers.core.beat import next_beat
+from workers.core.beat import BEAT_SECONDS, next_beat
 from workers.core.events import Event, LaneEnd, TextDelta, VotesCounted
 
 _AFTER_BEAT_SECONDS = 0.005
@@ -40,6 +40,7 @@ class Outbox:
         self._hurry = asyncio.Event()
         self._urgent = 0
         self._ended = asyncio.Event()
+        self._flushed_at = 0.0
         self._is_closing = False
 
     def emit(self, event: Event, prompt: str | None = None) -> None:
@@ -85,9 +86,12 @@ class Outbox:
         while not self._is_closing or self._pending:
             await self._stirred.wait()
             if not self._is_closing:
+                now = asyncio.get_running_loop().time()
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._hurry.wait(), _wait_seconds(asyncio.get_running_loop().time()))
+                    await asyncio.wait_for(self._hurry.wait(), find_due(now, self._flushed_at) - now)
+                if self._hurry.is_set():
                     await self._gather()
+            self._flushed_at = asyncio.get_running_loop().time()
             await self.flush()
 
     async def _gather(self) -> None:
@@ -130,8 +134,18 @@ def _drop_older_counts(events: Sequence[Event]) -> list[Event]:
     return [event for event in events if not isinstance(event, VotesCounted) or last[event.lane, event.round] is event]
 
 
-def _wait_seconds(now: float) -> float:
-    return next_beat(now - _AFTER_BEAT_SECONDS) + _AFTER_BEAT_SECONDS - now
+def find_due(now: float, flushed_at: float) -> float:
+    """Return when what waits is handed on: a little after a beat, one flush for each; the past means at once.
+
+    Times are the event loop's, in seconds. Reading many streams at a beat may take longer than that little.
+
+    >>> [round(find_due(now, flushed_at=1.005), 3) for now in (1.01, 1.041, 1.05)]
+    [1.045, 1.045, 1.045]
+    >>> round(find_due(2.001, flushed_at=1.005), 3)
+    2.005
+    """
+    beat = next_beat(now) - BEAT_SECONDS
+    return max(beat, next_beat(flushed_at)) + _AFTER_BEAT_SECONDS
 
 
 class _OpenDelta:
