@@ -1,4 +1,4 @@
-"""Play every strategy over the embedded model: `python -m tests.small_model [--problems N] [--from N] [--whole] [slug …]`.
+"""Play every strategy over the embedded model: `python -m tests.small_model [--problems N] [--from N] [slug …]`.
 
 A model this small follows few instructions. What it must not do is end a lane badly: with an error, or with an answer
 that nobody can read. Prints a line for each lane as it ends, and a table: what the lanes of each strategy ended in, how

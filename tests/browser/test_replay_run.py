@@ -99,6 +99,41 @@ def test_any_moment_can_be_shared_and_shows_the_same_to_who_opens_it(ended, new_
     expect(other.locator("[name=question]")).to_have_value("What is 6 times 7?")
 
 
+def _seek(page: Page, part: float) -> None:
+    track = page.get_by_role("slider", name="Replay position")
+    track.evaluate("(node, part) => { node.value = node.max * part; node.dispatchEvent(new Event('input')); }", part)
+    track.evaluate("node => node.dispatchEvent(new Event('change'))")
+
+
+def test_lanes_race_by_their_tokens_and_a_moment_of_it_can_be_shared(live_site, ended, new_viewer):
+    page, other = new_viewer().page, new_viewer().page
+    totals = [lane["usage"]["total_tokens"] for lane in live_site.lanes(ended)]
+    _open(page, ended)
+    whole = _settle(page)
+    track = page.get_by_role("slider", name="Replay position")
+
+    page.get_by_label("Lanes go on by").select_option("By critical path")
+    assert _settle(page)[-1] == whole[-1], "nothing has moved yet"
+    _seek(page, 0.5)
+    moment = _settle(page)
+    direct, votes, refining = (lane.locator(".chip") for lane in page.locator(".lane").all())
+    expect(direct).to_have_text("Done")
+    expect(votes).to_have_text("Done")  # its drafts are parallel: on the critical path it is as long as one of them
+    expect(refining).to_have_text(re.compile(r"\d of \d"))
+    expect(page.locator(".replay__time")).to_have_text(re.compile(r"^[\d,]+ / [\d,]+ tokens$"))
+    expect(track).to_have_attribute("aria-valuetext", re.compile(r"^[\d,]+ of [\d,]+ tokens$"))
+    _open(other, page.url)
+
+    assert re.search(r"\?by=critical&at=\d+$", page.url)
+    assert _settle(other) == moment
+    other.get_by_label("Lanes go on by").select_option("By total tokens")
+    _seek(other, (totals[0] + totals[1]) / 2 / max(totals))
+    expect(other.locator(".lane").nth(0).locator(".chip")).to_have_text("Done")
+    expect(other.locator(".lane").nth(1).locator(".chip")).to_have_text(re.compile(r"\d of \d"))
+    other.get_by_role("slider", name="Replay position").press("End")
+    assert _settle(other) == whole
+
+
 def test_the_keys_play_stop_and_go_from_mark_to_mark(ended, new_viewer):
     page = new_viewer().page
     _open(page, ended)

@@ -9,13 +9,15 @@ import { identify } from "./reduce.js";
 /** @typedef {Of<"call_finished" | "call_failed" | "call_cancelled">} CallEnd */
 /** @typedef {Exclude<RunEvent, TextDelta>} Fact */
 /** A fact and the ms since the run began at which it shows. @typedef {{at: number, fact: Fact}} Due */
-/** A text that grows: how many characters of thinking and answer there are at a moment. @typedef {{from: number, to: number, end: CallEnd, length: (at: number) => number}} Writing */
+/** A text that grows: when its first word came, and how many characters of thinking and answer there are at a moment. @typedef {{from: number, first: number, to: number, end: CallEnd, length: (at: number) => number}} Writing */
 /** A time in which nothing happened, in ms of the run: shown as one of SHORT_MS. @typedef {{from: number, to: number}} Pause */
 /**
  * Times of the run are `at`, those of the film `position`; both in ms, and the same but for pauses and the begin.
  * `between(from, to)` gives what happened after position `from` until `to`; a `from` below 0 means all from the begin.
+ * `tokens` is what a race counts by; null: the film shows all lanes at the same time.
  * @typedef {{length: number, dues: readonly Due[], writings: readonly Writing[], isEven: boolean, hasPauses: boolean,
- *   between: (from: number, to: number) => RunEvent[], toRun: (position: number) => number, toFilm: (at: number) => number}} Film
+ *   between: (from: number, to: number) => RunEvent[], toRun: (position: number, lane?: number) => number, toFilm: (at: number, lane: number) => number,
+ *   tokens: ((position: number) => number) | null}} Film
  */
 
 const LONG_MS = 5000;
@@ -41,16 +43,19 @@ export function newFilm(events) {
     return pauses.reduce((at, pause) => (at > pause.from + SHORT_MS ? at + cut(pause) : at), begin + position);
   }
 
-  /** @param {number} from @param {number} to @returns {RunEvent[]} */
-  function between(from, to) {
-    const [before, now] = [from < 0 ? -1 : toRun(from), toRun(to)];
-    const facts = dues.slice(firstAfter(dues, before), firstAfter(dues, now)).map((due) => due.fact);
-    const open = writings.filter((writing) => writing.from <= now && writing.to > now);
-    return [...facts, ...open.flatMap((writing) => grow(writing, before, now))];
-  }
-
+  const between = (/** @type {number} */ from, /** @type {number} */ to) => happen({ dues, writings }, from < 0 ? -1 : toRun(from), toRun(to));
   const isEven = writings.some(({ end: last }) => last.kind !== "call_finished" && last.text + last.thinking !== "");
-  return { length: toFilm(end), dues, writings, isEven, hasPauses: pauses.length > 0, between, toRun, toFilm };
+  return { length: toFilm(end), dues, writings, isEven, hasPauses: pauses.length > 0, between, toRun, toFilm, tokens: null };
+}
+
+/**
+ * Return what happened after one moment of the run until another, in ms; texts that are still open grow by deltas.
+ * @param {{dues: readonly Due[], writings: readonly Writing[]}} scene @param {number} before @param {number} now @returns {RunEvent[]}
+ */
+export function happen({ dues, writings }, before, now) {
+  const facts = dues.slice(firstAfter(dues, before), firstAfter(dues, now)).map((due) => due.fact);
+  const open = writings.filter((writing) => writing.from <= now && writing.to > now);
+  return [...facts, ...open.flatMap((writing) => grow(writing, before, now))];
 }
 
 /**
@@ -93,7 +98,7 @@ function findWritings(dues) {
     if (fact.kind === "lane_resumed") for (const open of begun.keys()) if (open.startsWith(`${fact.lane} `)) begun.set(open, at);
     if (fact.kind !== "call_finished" && fact.kind !== "call_failed" && fact.kind !== "call_cancelled") continue;
     const from = begun.get(key);
-    if (from !== undefined) found.push({ from, to: at, end: fact, length: fact.kind === "call_finished" && fact.marks.length ? markedLength(fact) : evenLength(fact, from, at) });
+    if (from !== undefined) found.push({ from, to: at, end: fact, ...(fact.kind === "call_finished" && fact.marks.length ? { first: fact.first_token_at ?? from, length: markedLength(fact) } : { first: from, length: evenLength(fact, from, at) }) });
     begun.delete(key);
   }
   return found.sort((one, other) => one.from - other.from);
@@ -146,7 +151,7 @@ function findPauses(dues, writings) {
 }
 
 /** Return the place of the first item that is later than `at`. @param {readonly {at: number}[]} items by time @param {number} at */
-function firstAfter(items, at) {
+export function firstAfter(items, at) {
   let [low, high] = [0, items.length];
   while (low < high) {
     const middle = (low + high) >> 1;

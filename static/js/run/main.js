@@ -57,7 +57,7 @@ const replay = newReplay(facts.lanes, {
   },
   extend(events) {
     applyEvents(run, events, painter.touch);
-    if (controls.view() === "timeline") markNow(byId("timeline"), replay.at());
+    if (controls.view() === "timeline") markNow(byId("timeline"), replay.at);
   },
   finish() {
     run = whole;
@@ -82,9 +82,9 @@ function find(id, key) {
   return lane && call ? { lane, call, facts: facts.lanes[place], number: place + 1 } : null;
 }
 
-/** Return milliseconds since the run began: the server's, carried on by our clock. */
-function now() {
-  const at = replay.at();
+/** Return milliseconds since the run began: the server's, carried on by our clock; in a race each lane's. @param {number} [lane] */
+function now(lane) {
+  const at = replay.at(lane);
   if (at !== null) return at;
   if (run.status === "queued") return 0;
   return isOver(run) ? latest.at : latest.at + performance.now() - latest.heard;
@@ -116,7 +116,7 @@ function paintPart(part) {
   if (part >= laneIds.length) return paintRun();
   const lane = laneOf(laneIds[part]);
   grid.paintTab(part, lane);
-  if (controls.view() === "lanes") grid.panes[part].paintHead(lane, now(), scale);
+  if (controls.view() === "lanes") grid.panes[part].paintHead(lane, now(lane.id), scale);
 }
 
 function paintRun() {
@@ -139,8 +139,8 @@ function drawView(at) {
   drawn = controls.view();
   const rows = (/** @type {typeof run} */ { lanes }) => grid.panes.map((pane) => ({ facts: pane.facts, number: pane.number, lane: lanes.get(pane.facts.id) ?? laneOf(pane.facts.id) }));
   if (drawn === "timeline" && !isKnown) drawTimelines(byId("timeline"), rows(whole), at, sheet.open);
-  if (drawn === "timeline") markNow(byId("timeline"), replay.at());
-  if (drawn === "ledger") drawTable(byId("ledger"), rows(run), run, at, scale, facts.problem.answer ?? "");
+  if (drawn === "timeline") markNow(byId("timeline"), replay.at);
+  if (drawn === "ledger") drawTable(byId("ledger"), rows(run), run, now, scale, facts.problem.answer ?? "");
 }
 
 /** Show all of another state of the run. */

@@ -1,7 +1,7 @@
 // @ts-check
 // What is marked on a replay's track: where rounds begin and lanes end, and small, where calls end. Pure.
 
-import { clock } from "../lib/format.js";
+import { clock, full } from "../lib/format.js";
 
 /** @typedef {import("./film.js").Film} Film */
 /** @typedef {import("../types/state.d.ts").LaneFacts} LaneFacts */
@@ -15,7 +15,7 @@ const [LETTER, GAP] = [6, 8];
 /** Return where rounds after the first begin and lanes end. @param {Film} film @param {readonly LaneFacts[]} lanes @returns {Mark[]} by position */
 export function findMarks(film, lanes) {
   const names = new Map(lanes.map((lane) => [lane.id, lanes.length > 1 ? lane.short : ""]));
-  return film.dues.flatMap(({ at, fact }) => markOf(film.toFilm(at), fact, names.get(fact.lane)));
+  return film.dues.flatMap(({ at, fact }) => markOf(film.toFilm(at, fact.lane), fact, names.get(fact.lane)));
 }
 
 /** @param {number} position @param {import("./film.js").Fact} fact @param {string | undefined} name of the lane; undefined: it is on another page @returns {Mark[]} */
@@ -44,6 +44,9 @@ export function stepTo(marks, position, length, by) {
   const places = [0, ...marks.map((mark) => mark.position), length];
   return by > 0 ? (places.find((place) => place > position + 1) ?? length) : (places.findLast((place) => place < position - 1) ?? 0);
 }
+
+/** Return a position as the film counts, in time or in tokens. @param {Film | null} film @param {number} position */
+export const labelOf = (film, position) => (film?.tokens ? full(film.tokens(position)) : clock(position));
 
 /** 92400 → "1 minute 32" for who hears it @param {number} ms */
 export function spoken(ms) {

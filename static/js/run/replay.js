@@ -1,10 +1,12 @@
 // @ts-check
 // The replay of a run that is over: its bar, its keys, its place in the address. What it shows, the page shows as ever.
 
-import { byId, el, setAttribute, setProperty, setText, svg, watchWidth } from "../lib/dom.js";
-import { clock as asClock } from "../lib/format.js";
+import { byId, setAttribute, setProperty, setText, watchWidth } from "../lib/dom.js";
 import { newClock } from "./clock.js";
-import { findMarks, placeLabels, spoken, stepTo } from "./marks.js";
+import { findMarks, labelOf, spoken, stepTo } from "./marks.js";
+import { readMoment, writeMoment } from "./moment.js";
+import { newRace } from "./race.js";
+import { markNodes } from "./track.js";
 
 /** @typedef {import("../types/events.d.ts").RunEvent} RunEvent */
 /** @typedef {import("../types/state.d.ts").LaneFacts} LaneFacts */
@@ -23,12 +25,10 @@ const isStill = matchMedia("(prefers-reduced-motion: reduce)");
 
 /** @param {readonly LaneFacts[]} lanes @param {Stage} stage */
 export function newReplay(lanes, stage) {
-  const root = byId("replay");
-  const play = byId("replay-play");
-  const range = /** @type {HTMLInputElement} */ (byId("replay-range"));
-  const speed = /** @type {HTMLSelectElement} */ (byId("replay-speed"));
-  const layer = byId("replay-marks");
+  const { root, play, range, speed, by, layer } = findBar();
   const width = watchWidth(layer, drawMarks);
+  /** The film by time, and the one that is shown: that, or a race. @type {Film | null} */
+  let whole = null;
   /** @type {Film | null} */
   let film = null;
   /** @type {Mark[]} */
@@ -43,26 +43,48 @@ export function newReplay(lanes, stage) {
   range.addEventListener("change", writeAddress);
   range.addEventListener("keydown", (event) => keyOnRange(event.key) && event.preventDefault());
   speed.addEventListener("change", () => clock.setSpeed(Number(speed.value)));
+  by.addEventListener("change", changeAxis);
 
   /** Offer a film, at the moment that the address names when it is the first. @param {Film} next */
   function load(next) {
     if (shown !== Infinity) return; // somebody watches already
-    const asked = film ? null : askedPosition();
-    film = next;
-    clock = newClock(film.length);
-    clock.setSpeed(Number(speed.value));
-    marks = findMarks(film, lanes);
-    range.max = String(film.length);
+    const asked = whole ? null : readMoment();
+    whole = next;
     root.hidden = false;
+    by.hidden = lanes.length < 2;
+    if (asked) by.value = asked.by;
+    const one = putIn(whole);
+    if (asked) seek(Number(asked.at) * (one.tokens ? one.length / Math.max(1, one.tokens(one.length)) : 1000));
+    else paint();
+  }
+
+  /** Put the film in, or the race that was chosen. @param {Film} next by time */
+  function putIn(next) {
+    const one = by.value === "time" ? next : newRace(next, by.value === "total" ? "total" : "critical");
+    film = one;
+    clock = newClock(one.length);
+    clock.setSpeed(Number(speed.value));
+    marks = findMarks(one, lanes);
+    range.max = String(one.length);
     drawMarks();
-    if (asked === null) paint();
-    else seek(asked);
+    return one;
+  }
+
+  /** Count by something else, as far along as before. */
+  function changeAxis() {
+    if (!whole || !film) return;
+    const part = shown === Infinity ? null : clock.position() / Math.max(1, film.length);
+    const one = putIn(whole);
+    shown = Infinity;
+    if (part === null) paint();
+    else seek(part * one.length);
+    writeAddress();
   }
 
   /** Take the film away: the run goes on. */
   function unload() {
     clock.pause();
-    film = null;
+    film = whole = null;
     shown = Infinity;
     root.hidden = true;
   }
@@ -80,7 +102,7 @@ export function newReplay(lanes, stage) {
 
   function stop() {
     clock.pause();
-    stage.say(`Replay stopped at ${asClock(clock.position())}.`);
+    stage.say(`Replay stopped at ${labelOf(film, clock.position())}${film?.tokens ? " tokens" : ""}.`);
     paint();
     writeAddress();
   }
@@ -117,13 +139,13 @@ export function newReplay(lanes, stage) {
   function paint() {
     if (!film) return;
     const position = clock.position();
-    const label = clock.isPlaying() ? "Stop the replay" : "Play the replay";
-    setAttribute(play, "aria-label", label);
+    setAttribute(play, "aria-label", clock.isPlaying() ? "Stop the replay" : "Play the replay");
     setAttribute(play, "data-playing", clock.isPlaying() ? "" : null);
-    setText(byId("replay-at"), asClock(position));
-    setText(byId("replay-length"), asClock(film.length));
+    setText(byId("replay-at"), labelOf(film, position));
+    setText(byId("replay-length"), labelOf(film, film.length));
+    byId("replay-unit").hidden = !film.tokens;
     range.value = String(position);
-    setAttribute(range, "aria-valuetext", `${spoken(position)} of ${spoken(film.length)}`);
+    setAttribute(range, "aria-valuetext", film.tokens ? `${labelOf(film, position)} of ${labelOf(film, film.length)} tokens` : `${spoken(position)} of ${spoken(film.length)}`);
     setProperty(range, "--p", `${((100 * position) / Math.max(1, film.length)).toFixed(2)}%`);
   }
 
@@ -153,39 +175,25 @@ export function newReplay(lanes, stage) {
 
   /** Let the address, and so a shared link, name the moment where the replay stands. */
   function writeAddress() {
-    const url = new URL(location.href);
-    if (shown === Infinity || clock.isPlaying()) url.searchParams.delete("at");
-    else url.searchParams.set("at", (shown / 1000).toFixed(1));
-    history.replaceState(null, "", url);
+    if (!film || shown === Infinity || clock.isPlaying()) writeMoment(null);
+    else writeMoment({ by: by.value, at: film.tokens ? String(film.tokens(shown)) : (shown / 1000).toFixed(1) });
   }
 
-  /** Return the moment that is shown, in ms since the run began; null: the run as it is. */
-  function at() {
-    return film && shown !== Infinity ? film.toRun(shown) : null;
+  /** Return the moment that is shown of a lane, or of all, in ms since the run began; null: the run as it is. @param {number} [lane] */
+  function at(lane) {
+    return film && shown !== Infinity ? film.toRun(shown, lane) : null;
   }
 
   return { load, unload, toggle, step, advance, at, isOffered: () => film !== null };
 }
 
-/** @param {Film} film @param {readonly Mark[]} marks @param {number} width px */
-function markNodes({ length, toFilm, writings }, marks, width) {
-  const x = (/** @type {number} */ position) => (1000 * position) / Math.max(1, length);
-  const calls = svg("path", { d: writings.map((writing) => `M${x(toFilm(writing.to)).toFixed(1)} 0V1`).join("") });
-  const ticks = marks.map((mark) => {
-    const tick = el("i");
-    tick.style.setProperty("--p", `${(x(mark.position) / 10).toFixed(2)}%`);
-    return tick;
-  });
-  const labels = placeLabels(marks, length, width).map(({ mark, left }) => {
-    const label = el("span", { class: "replay__label" }, mark.label);
-    label.style.setProperty("--left", `${left.toFixed(0)}px`);
-    return label;
-  });
-  return [svg("svg", { viewBox: "0 0 1000 1", preserveAspectRatio: "none" }, calls), ...ticks, ...labels];
-}
-
-/** Return the position that the address names, in ms, or null. */
-function askedPosition() {
-  const text = new URLSearchParams(location.search).get("at");
-  return text && /^\d{1,7}(\.\d+)?$/.test(text) ? Number(text) * 1000 : null;
+function findBar() {
+  return {
+    root: byId("replay"),
+    play: byId("replay-play"),
+    range: /** @type {HTMLInputElement} */ (byId("replay-range")),
+    speed: /** @type {HTMLSelectElement} */ (byId("replay-speed")),
+    by: /** @type {HTMLSelectElement} */ (byId("replay-by")),
+    layer: byId("replay-marks"),
+  };
 }

@@ -89,13 +89,13 @@ function paintMeter(name, value, most) {
   setProperty(/** @type {HTMLElement} */ (byId(`meter-${name}`).firstElementChild), "--p", most > 0 ? `${Math.min(100, (100 * value) / most).toFixed(1)}%` : "0%");
 }
 
-/** Draw the table of lanes. @param {HTMLElement} root @param {readonly Row[]} rows @param {Run} run @param {number} now @param {number} scale @param {string} reference */
+/** Draw the table of lanes. @param {HTMLElement} root @param {readonly Row[]} rows @param {Run} run @param {(lane: number) => number} now ms since the run began @param {number} scale @param {string} reference */
 export function drawTable(root, rows, run, now, scale, reference) {
   const head = ["Lane", "Answer", "Verdict", "Critical path", "Total tokens", `0 to ${short(scale)}`, "Depth", "Calls", "Time", "Wasted"];
   const numeric = new Set(["Critical path", "Total tokens", "Depth", "Calls", "Time", "Wasted"]);
   const cells = head.map((name) => el("th", { scope: "col", class: numeric.has(name) ? "num" : null }, swatchOf(name), name));
   const table = el("table", { class: "table" }, el("caption", { class: "visually-hidden" }, "Answer, verdict and cost of every lane"),
-    el("thead", {}, el("tr", {}, ...cells)), el("tbody", {}, ...rows.map((row) => tableRow(row, now, scale)))); // prettier-ignore
+    el("thead", {}, el("tr", {}, ...cells)), el("tbody", {}, ...rows.map((row) => tableRow(row, now(row.lane.id), scale)))); // prettier-ignore
   const words = countVerdicts([...run.lanes.values()]);
   const title = el("div", { class: "panel__head" }, el("h2", {}, isOver(run) ? "Result" : "Ledger so far"), el("span", { class: "small quiet" }, words), reference && isOver(run) ? el("span", { class: "push small quiet nowrap" }, "reference answer ", el("b", {}, reference)) : null);
   root.replaceChildren(el("section", { class: "panel" }, title, el("div", { class: "scroll-x" }, table)), newFailures(rows.map((row) => row.lane)), newTrail(rows));

@@ -39,9 +39,10 @@ function nameOf(round, call) {
   return call.role === "distill" ? "Distill" : nameIn(round, call)[0];
 }
 
-/** Show in all timelines how far a replay has come; null: all of it has happened. @param {HTMLElement} root @param {number | null} at ms */
-export function markNow(root, at) {
+/** Show in all timelines how far a replay has come; null: all of it has happened. @param {HTMLElement} root @param {(lane: number) => number | null} find ms */
+export function markNow(root, find) {
   for (const now of root.querySelectorAll(".now")) {
+    const at = find(Number(now.getAttribute("data-lane")));
     setAttribute(now, "hidden", at === null ? "" : null);
     if (at !== null) setAttribute(now, "transform", `translate(${(LEFT + at * Number(now.getAttribute("data-scale"))).toFixed(1)} 0)`);
   }
@@ -66,7 +67,7 @@ function panel({ facts, lane, number }, now, end, width, openCall) {
   const critical = rows.filter((row) => row.isCritical).length;
   const head = el("div", { class: "panel__head" }, el("span", { class: "key" }, String(number)), el("h2", {}, facts.title),
     el("span", { class: "push small quiet row nowrap" }, el("span", {}, el("span", { class: "swatch" }), `critical path, ${critical} of ${rows.length} calls`), el("span", {}, el("span", { class: "swatch swatch--parallel" }), "in parallel"))); // prettier-ignore
-  const body = rows.length ? chart(rows, end, Math.max(480, width), `Timeline of the ${rows.length} calls of ${facts.title}`) : el("p", { class: "empty" }, "Nothing was asked yet.");
+  const body = rows.length ? chart(rows, lane.id, end, Math.max(480, width), `Timeline of the ${rows.length} calls of ${facts.title}`) : el("p", { class: "empty" }, "Nothing was asked yet.");
   body.addEventListener("click", (event) => {
     const key = event.target instanceof Element ? event.target.closest("[data-call]")?.getAttribute("data-call") : null;
     if (key) openCall(lane.id, key);
@@ -74,8 +75,8 @@ function panel({ facts, lane, number }, now, end, width, openCall) {
   return el("section", { class: "panel timeline" }, head, el("div", { class: "timeline__body scroll-x" }, body));
 }
 
-/** @param {Row[]} rows @param {number} end ms @param {number} width px @param {string} label */
-function chart(rows, end, width, label) {
+/** @param {Row[]} rows @param {number} lane @param {number} end ms @param {number} width px @param {string} label */
+function chart(rows, lane, end, width, label) {
   const height = TOP + rows.length * ROW + 4;
   const scale = (width - LEFT - RIGHT) / end;
   const x = (/** @type {number} */ at) => LEFT + at * scale;
@@ -91,7 +92,7 @@ function chart(rows, end, width, label) {
     if (before) root.append(svg("path", { class: "path", d: `M${x(before.to)} ${before.y + 6.5}H${(x(before.to) + x(row.from)) / 2}V${row.y + 6.5}H${x(row.from)}` }));
   }
   const edge = height - 4;
-  root.append(svg("g", { class: "now", hidden: true, "data-scale": scale }, svg("rect", { class: "later", x: 0, y: 18, width, height: edge - 18 }), svg("line", { class: "head", x1: 0, x2: 0, y1: 17, y2: edge }), svg("circle", { class: "head-knob", cx: 0, cy: 17, r: 3.5 })));
+  root.append(svg("g", { class: "now", hidden: true, "data-scale": scale, "data-lane": lane }, svg("rect", { class: "later", x: 0, y: 18, width, height: edge - 18 }), svg("line", { class: "head", x1: 0, x2: 0, y1: 17, y2: edge }), svg("circle", { class: "head-knob", cx: 0, cy: 17, r: 3.5 })));
   return root;
 }
 
