@@ -6,6 +6,9 @@ import aiohttp
 
 from workers.core.beat import next_beat
 
+MANY_STREAMS = 32
+"""More than these are read at every second beat: nobody reads so many texts at once, and each reading has its price."""
+
 
 class Beat:
     """One timer for all streams of an event loop."""
@@ -13,18 +16,22 @@ class Beat:
     def __init__(self) -> None:
         """Wait for nothing yet."""
         self._waiting: list[asyncio.Future[None]] = []
+        self._read = 0
+        """Streams at the last beat."""
 
     def next(self) -> asyncio.Future[None]:
         """Return what is done at the next beat, or earlier if somebody sets it."""
         loop = asyncio.get_running_loop()
         if not self._waiting:
-            loop.call_at(next_beat(loop.time()), self._strike)
+            every = 2 if self._read > MANY_STREAMS else 1
+            loop.call_at(next_beat(loop.time(), every=every), self._strike)
         future = loop.create_future()
         self._waiting.append(future)
         return future
 
     def _strike(self) -> None:
         waiting, self._waiting = self._waiting, []
+        self._read = len(waiting)
         for future in waiting:
             if not future.done():
                 future.set_result(None)

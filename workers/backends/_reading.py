@@ -121,13 +121,15 @@ class StreamReader:
         elif event.get("error") or event.get("object") == "error":
             self.fail(read_error(self._server, event, self.written))
         else:
-            for choice in _dicts(event.get("choices")):
-                if choice.get("index") in (0, None):
+            choices = event.get("choices")
+            for choice in choices if isinstance(choices, list) else ():
+                if isinstance(choice, dict) and choice.get("index") in (0, None):
                     self._read_choice(choice, texts, thoughts)
-            if isinstance(event.get("usage"), dict):
-                self._usage = event["usage"]
+            usage = event.get("usage")
+            if isinstance(usage, dict):
+                self._usage = usage
                 if not self.finish_reason:  # after it, the last chunk sets the count right
-                    self.tokens = max(self.tokens, _number(self._usage, "completion_tokens"))
+                    self.tokens = max(self.tokens, _number(usage, "completion_tokens"))
 
     def _read_choice(self, choice: dict[str, Any], texts: list[str], thoughts: list[str]) -> None:
         delta = choice.get("delta")
@@ -192,7 +194,3 @@ def read_usage(usage: dict[str, Any]) -> Usage:
 def _number(fields: Any, name: str) -> int:
     value = fields.get(name) if isinstance(fields, dict) else None
     return value if isinstance(value, int) and 0 <= value <= MOST_TOKENS else 0
-
-
-def _dicts(values: Any) -> list[dict[str, Any]]:
-    return [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []
