@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from webapp.board import charts
 from webapp.board.charts import IntervalDrawing, Point, Scatter
+from webapp.board.drafts import DraftsFound, find_drafts
 from webapp.board.filters import Filters
 from webapp.board.queries import Medians, RunBehind, medians_on, models_on, results_on, runs_behind
 from webapp.board.ranking import (
@@ -203,6 +204,7 @@ class Behind(NamedTuple):
 
     row: Row
     medians: Medians
+    drafts: DraftsFound
     runs: Sequence[RunBehind]
     left_out: list[str]
 
@@ -223,7 +225,7 @@ def look_behind(board: Board) -> Behind | None:
         return None
     left_out = [f"{count} {REASONS[reason]}" for reason, count in row.result.excluded.items()]
     medians = medians_on(board.suite, [row.id]).get(row.id, Medians())
-    return Behind(row, medians, runs_behind(board.suite, row.id), left_out)
+    return Behind(row, medians, find_drafts(board.suite, row.id), runs_behind(board.suite, row.id), left_out)
 
 
 def detectable_points(board: Board) -> float | None:

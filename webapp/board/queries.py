@@ -108,7 +108,7 @@ def results_on(suite: Suite, model: str) -> list[Result]:
 @lru_cache(maxsize=8)
 def _count(suite: Suite, model: str, runs: Sequence[tuple[str, datetime | None]]) -> Sequence[Result]:
     recipes = _recipes_on(suite).filter(model=model).in_bulk()
-    lanes = _lanes_of([run_id for run_id, _ in runs], recipes)
+    lanes = lanes_of([run_id for run_id, _ in runs], recipes)
     tallies = defaultdict[int, dict[int, Tally]](dict)
     for recipe_id, problem_id, right, counted in _tallies(lanes):
         tallies[recipe_id][problem_id] = Tally(right, counted)
@@ -123,7 +123,7 @@ def _recipes_on(suite: Suite) -> QuerySet[Recipe]:
     return Recipe.objects.filter(lanes__run__suite=suite, lanes__row=1, lanes__repeat=1).distinct()
 
 
-def _lanes_of(run_ids: Iterable[str], recipe_ids: Iterable[int]) -> QuerySet[Lane]:
+def lanes_of(run_ids: Iterable[str], recipe_ids: Iterable[int]) -> QuerySet[Lane]:
     """Return lanes by ids of runs and recipes alone.
 
     Joins to their tables cost ten times as much: for want of good figures PostgreSQL loops over all lanes of a recipe.
@@ -181,7 +181,7 @@ def _result(recipe: Recipe, tallies: Mapping[int, Tally], kinds: Mapping[str, Ma
 def medians_on(suite: Suite, recipe_ids: Collection[int]) -> dict[int, Medians]:
     """Return the medians of recipes. Apart from the means: sorting the lanes costs several times as much."""
     rows = (
-        _lanes_of(suite.runs.values_list("id", flat=True), recipe_ids)
+        lanes_of(suite.runs.values_list("id", flat=True), recipe_ids)
         .filter(COUNTED)
         .order_by()
         .values_list("recipe_id")

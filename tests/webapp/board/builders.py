@@ -8,7 +8,7 @@ from typing import Any
 from django.utils import timezone
 
 from webapp.problems.models import Problem, Suite, SuitePlace
-from webapp.runs.models import ENDED, Lane, Recipe, Run, Status
+from webapp.runs.models import ENDED, Call, Lane, Prompt, Recipe, Run, Status
 
 _numbers = count(1)
 
@@ -56,6 +56,16 @@ def add_lanes(
         _lane(run, recipe, places[row - 1].problem, ruling, row=row, column=column, repeat=repeat, **fields)
         for row, ruling in enumerate(rulings, 1)
     )
+
+
+def add_drafts(lane: Lane, *rulings: str) -> None:
+    """Add a draft for each ruling; empty: the grader did not rule on it."""
+    prompt, _ = Prompt.objects.get_or_create(digest="0" * 64, defaults={"messages": "[]"})
+    Call.objects.bulk_create(
+        Call(lane=lane, key=f"draft-{place}", role="draft", round=1, prompt=prompt, seed=1, started_at_ms=0,
+             state="done", ruling=ruling)
+        for place, ruling in enumerate(rulings, 1)
+    )  # fmt: skip
 
 
 def _lane(run: Run, recipe: Recipe, problem: Problem, ruling: str, **fields: Any) -> Lane:

@@ -4,8 +4,9 @@ import re
 
 import pytest
 
-from tests.webapp.board.builders import add_lanes, make_recipe, make_run, make_suite
+from tests.webapp.board.builders import add_drafts, add_lanes, make_recipe, make_run, make_suite
 from webapp.board.board_page import load_board
+from webapp.board.drafts import DraftsFound, find_drafts
 from webapp.board.exporting import rows_as_records
 from webapp.board.filters import Filters
 from webapp.board.queries import Medians, medians_on, models_on, results_on
@@ -52,6 +53,24 @@ def test_tokens_and_seconds_are_those_of_the_lanes_that_count():
     assert (result.total, result.critical, result.seconds) == (300, 40, 4)
     assert medians_on(suite, [recipe.pk]) == {recipe.pk: Medians(200, 20, 2)}
     assert result.wasted_share == pytest.approx(0.1)
+
+
+def test_a_right_draft_that_was_not_chosen_is_told_from_one_that_was_never_written(client):
+    suite = make_suite(4)
+    recipe, run = make_recipe("self_consistency", drafts=2), make_run(suite)
+    kept, lost, never, silent = add_lanes(run, recipe, ["right", "wrong", "wrong", "wrong"])
+    (failed,) = add_lanes(run, recipe, ["failed"], repeat=2)
+    add_drafts(kept, "right", "wrong")
+    add_drafts(lost, "wrong", "right")
+    add_drafts(never, "wrong", "unreadable")
+    add_drafts(silent, "", "")
+    add_drafts(failed, "right", "right")
+
+    found = find_drafts(suite, recipe.pk)
+    page = page_of(client, f"/leaderboards/sums/?recipe={recipe.pk}")
+
+    assert found == DraftsFound(lanes=3, right=2, lost=1)
+    assert "in 66.7 % of lanes; 33.3 % answered otherwise" in page
 
 
 def test_runs_of_one_recipe_are_pooled_problem_by_problem():
