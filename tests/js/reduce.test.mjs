@@ -153,6 +153,13 @@ test("events of other lanes change nothing", () => {
   assert.deepEqual(play([{ ...started, lane: 99 }]), newRun(laneIds));
 });
 
+test("a fact that only a newer worker knows changes nothing but what was seen", () => {
+  const run = play([started, { lane: 11, at: 6, kind: "told_next_year", call: "draft-1" }, delta(0, "Let ")]);
+  run.lanes.get(11).seen.delete("told_next_year:draft-1");
+
+  assert.deepEqual(run, play([started, delta(0, "Let ")]));
+});
+
 test("touches name what must be painted", () => {
   const touched = [];
   applyEvents(newRun(laneIds), [started, delta(0, "Let ")], (lane, what) => touched.push([lane, what]));

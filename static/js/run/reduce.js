@@ -57,8 +57,8 @@ function applyFact(run, lane, event, touch) {
   if (lane.seen.has(identity)) return;
   lane.seen.add(identity);
   if (run.status === "queued") run.status = "running";
-  const handle = /** @type {(lane: Lane, event: any, touch: Touch) => void} */ (HANDLERS[event.kind]);
-  handle(lane, event, touch);
+  const handle = /** @type {((lane: Lane, event: any, touch: Touch) => void) | undefined} */ (HANDLERS[event.kind]);
+  handle?.(lane, event, touch); // a page that was open during an update may hear of what it does not know
 }
 
 /** Name a fact within its lane, as `identity` does in workers/core/events.py. @param {any} event @returns {string} */
