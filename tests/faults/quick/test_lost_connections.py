@@ -14,6 +14,7 @@ import uvloop
 from channels_redis.pubsub import RedisPubSubChannelLayer
 from django.conf import settings
 from redis.asyncio import Redis
+from redis.exceptions import ConnectionError
 
 from tests.faults.proxy import Line, running_loop
 from webapp.lib.lost_connections import SteadyParser
@@ -58,6 +59,28 @@ async def test_a_subscriber_whose_connection_was_lost_hears_again() -> None:
         assert hearing.result() == {"type": "heard"}
         await layer.flush()
         line.end()
+
+
+async def test_a_subscriber_beside_whom_somebody_waits_for_ever_hears_again() -> None:
+    async with (
+        Redis.from_url(settings.REDIS_URL, parser_class=SteadyParser) as redis,
+        Redis.from_url(settings.REDIS_URL) as other,
+        redis.pubsub() as bell,
+    ):
+        await bell.subscribe("taken")
+        while await bell.get_message(timeout=0.1):
+            pass
+        waiting = asyncio.create_task(bell.connection._reader.read(1))  # for an answer that was read by another
+        await asyncio.sleep(0)
+
+        with pytest.raises(ConnectionError):  # it is told once, and connected anew
+            await bell.get_message(timeout=0.1)
+        async with asyncio.timeout(20):
+            while (message := await bell.get_message(ignore_subscribe_messages=True, timeout=0.1)) is None:
+                await other.publish("taken", "heard")
+
+        assert message["data"] == b"heard"
+        assert await waiting == b"", "whoever waited is told that the connection is closed"
 
 
 def test_a_log_whose_connection_was_lost_begins_anew_and_breaks_nothing() -> None:
