@@ -18,6 +18,7 @@ from tests.faults.history import History, Log, Sample, Seen
 from tests.faults.reducing import ENDED
 from tests.faults.stack import Stack
 from tests.faults.viewer import Viewer
+from webapp.runs.sharing import FRESH_SECONDS
 
 RSS_PER_SOCKET = 2 * 2**20
 RSS_SLACK = 64 * 2**20
@@ -154,14 +155,20 @@ class Recorder:
             gone, _ = await asyncio.wait(self._tasks.values(), timeout=within)
             for task in gone:
                 await task  # a viewer that broke is no viewer that heard the end
-        permalinks = {run_id: (await self._page(run_id))["events"] for run_id in self.accepted}
+        permalinks = {run_id: await self._page(run_id) for run_id in self.accepted}
         open_streams = await self._count_open_streams()
         return await asyncio.to_thread(self._read, permalinks, open_streams)
 
     async def _page(self, run_id: str) -> Any:
-        async with self.session.get(f"{self.stack.addresses[0]}r/{run_id}/snapshot") as answer:
-            answer.raise_for_status()
-            return await answer.json()
+        """Return the events that a page opens with; one that may be continued may be some seconds old."""
+        for seconds in (FRESH_SECONDS, 0):
+            async with self.session.get(f"{self.stack.addresses[0]}r/{run_id}/snapshot") as answer:
+                answer.raise_for_status()
+                page = await answer.json()
+            if page["status"] in ENDED:
+                break
+            await asyncio.sleep(seconds)
+        return page["events"]
 
     async def _count_open_streams(self) -> int:
         for _ in range(50):
