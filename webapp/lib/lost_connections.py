@@ -5,8 +5,8 @@ from typing import Any
 
 from redis.asyncio.connection import DefaultParser
 
-GREETING_SECONDS = 0.05
-"""Longer than a greeting takes, and shorter than channels_redis waits for a message: 0.1."""
+GREETING_SECONDS = 1.0
+"""Much longer than a greeting takes."""
 
 
 class SteadyParser(DefaultParser):  # type: ignore[misc, valid-type, unused-ignore]  # one of two, by what is installed
@@ -20,19 +20,29 @@ class SteadyParser(DefaultParser):  # type: ignore[misc, valid-type, unused-igno
     listener takes the answer to the greeting, the other waits for it for ever, and nobody else may read.
     """
 
-    async def read_response(self, *args: Any, **kwargs: Any) -> Any:
+    _crowded_since: float | None = None
+    """When the listener first found somebody else reading."""
+
+    async def read_response(self, *args: Any, push_request: bool = False, **kwargs: Any) -> Any:
         """Return the next answer. Raises ConnectionResetError where none can come: all then connect anew."""
         try:
-            return await self._read(*args, **kwargs)
-        except RuntimeError:  # asyncio's: somebody else is reading
-            await asyncio.sleep(GREETING_SECONDS)
-        try:
-            return await self._read(*args, **kwargs)
-        except RuntimeError as error:
-            raise ConnectionResetError("Another reader waits at this connection.") from error
-
-    async def _read(self, *args: Any, **kwargs: Any) -> Any:
-        try:
-            return await super().read_response(*args, **kwargs)
+            answer = await super().read_response(*args, push_request=push_request, **kwargs)
         except TimeoutError as error:
             raise ConnectionResetError(*error.args) from error
+        except RuntimeError:  # asyncio's: somebody else is reading
+            if not push_request:
+                raise
+        else:
+            self._crowded_since = None
+            return answer
+        await self._make_room()
+        raise TimeoutError("No message yet.")
+
+    async def _make_room(self) -> None:
+        """Let who greets Redis read; who still does so after a second waits for what the listener has read."""
+        now = asyncio.get_running_loop().time()
+        self._crowded_since = self._crowded_since or now
+        if now - self._crowded_since > GREETING_SECONDS:
+            self._crowded_since = None
+            raise ConnectionResetError("Another reader waits at this connection for ever.")
+        await asyncio.sleep(0.02)
