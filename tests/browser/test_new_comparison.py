@@ -132,6 +132,18 @@ def test_strategies_are_picked_dropped_and_added_again(live_site, new_viewer):
     assert [text.split(",")[0] for text in lane_costs(page)] == ["8 calls", "3 calls", "9 calls"]
 
 
+def test_who_is_faster_than_the_scripts_is_told_the_cost_too(live_site, new_viewer):
+    page = new_viewer().page
+    held: list[Route] = []
+    page.route(re.compile("htmx"), lambda route: held.append(route))
+    page.goto(live_site.address + "?fresh=1", wait_until="commit")
+
+    card(page, "Direct").get_by_role("checkbox", name="Direct").uncheck()
+    held[0].continue_()
+
+    expect(page.locator("#run")).to_contain_text("Run 3 lanes")
+
+
 def test_what_was_asked_of_an_older_form_does_not_come_late(live_site, new_viewer):
     page = open_fresh(new_viewer(may_complain=["htmx:"]), live_site)
     held: list[Route] = []

@@ -72,6 +72,19 @@ function filterFamilies() {
   }
 }
 
+/** Say whether a field holds something else than the page came with. @param {Element} field */
+function isChanged(field) {
+  if (field instanceof HTMLSelectElement) return field.selectedIndex !== Math.max(0, [...field.options].findIndex((option) => option.defaultSelected));
+  if (field instanceof HTMLTextAreaElement) return field.value !== field.defaultValue;
+  if (!(field instanceof HTMLInputElement) || field.type === "hidden") return false;
+  return field.type === "checkbox" || field.type === "radio" ? field.checked !== field.defaultChecked : field.value !== field.defaultValue;
+}
+
+/** Ask for the estimate of what was changed before anybody listened, or was kept by the browser over a reload. */
+function catchUp() {
+  if ([...form.elements].some(isChanged)) form.dispatchEvent(new Event("input", { bubbles: true }));
+}
+
 /** @param {KeyboardEvent} event */
 function onKey(event) {
   if (event.key !== "Enter") return;
@@ -92,6 +105,7 @@ function onSubmit(event) {
 byId("families", HTMLElement).hidden = false;
 byId("run-key", HTMLElement).hidden = false;
 if (!/Mac|iPhone|iPad/.test(navigator.userAgent)) byId("run-key", HTMLElement).textContent = "Ctrl Enter";
+document.addEventListener("DOMContentLoaded", catchUp); // htmx listens since then: its script stands before this one
 document.addEventListener("keydown", onKey);
 form.addEventListener("submit", onSubmit);
 form.addEventListener("input", ({ target }) => {
