@@ -89,7 +89,10 @@ def test_an_answer_that_was_cut_off_is_asked_for_once_more(vllm: Vllm) -> None:
     assert list(lane.call_rows.order_by("id").values_list("role", flat=True)) == ["draft", "settle"]
     assert (lane.status, lane.answer_note) == (Status.FINISHED, "asked once more for the end")
     assert lane.answer
-    assert spent(run) == (grown.prompt_tokens, grown.written_tokens)
+    prompt, written = spent(run)
+    assert prompt == grown.prompt_tokens
+    # the stream is closed once the box is, and vLLM may have written on until it heard
+    assert written <= grown.written_tokens <= written + MOST_TOKENS_UNREAD
 
 
 def test_a_cancelled_run_frees_vllm_and_keeps_its_count(vllm: Vllm) -> None:
