@@ -1,14 +1,12 @@
 """What viewers are sent: events cut into frames, each encoded once for everybody who sees the same lanes. Pure."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 import orjson
 
-from workers.live.stream import Entry, Position
+from workers.live.stream import ENTRY_BYTES, Entry, Position
 
-PAGE_BYTES = 256 * 1024
-"""A frame stays below this, unless one event alone is longer."""
 NOWHERE = -1
 """The cursor inside a snapshot of several frames: nobody can go on from there."""
 _RUN_ENDED = b'"kind":"run_ended"'  # cannot stand inside a JSON string: its quotes would be escaped
@@ -78,24 +76,11 @@ def encode_snapshot(pages: Sequence[bytes], position: Position, status: str) -> 
     return (Frame(head, places[0]), *following)
 
 
-def cut_pages(bodies: Iterable[bytes]) -> Iterator[bytes]:
-    """Join events to JSON arrays of at most PAGE_BYTES; at least one, maybe empty."""
-    page: list[bytes] = []
-    length = 0
-    for body in bodies:
-        if page and length + len(body) > PAGE_BYTES:
-            yield b"[" + b",".join(page) + b"]"
-            page, length = [], 0
-        page.append(body)
-        length += len(body)
-    yield b"[" + b",".join(page) + b"]"
-
-
 def first_page(entries: Sequence[Entry]) -> Sequence[Entry]:
     """Return as many entries from the first on as one frame takes; at least one, if there are any."""
     length = 0
     for number, entry in enumerate(entries):
         length += len(entry.events)
-        if number and length > PAGE_BYTES:
+        if number and length > ENTRY_BYTES:
             return entries[:number]
     return entries

@@ -131,7 +131,8 @@ def announce(run_id: str, facts: Sequence[events.Event], *, fences: Mapping[int,
             following = end_run(run_id)
     if everything := [*facts, *following]:
         try:
-            stream.append_now(redis_now(), run_id, stream.encode(everything))
+            for entry in stream.encode(everything):
+                stream.append_now(redis_now(), run_id, entry)
         except RedisError as error:  # the facts are stored; viewers lose their sockets too, and fetch everything anew
             log.warning("not_announced", run=run_id, error=type(error).__name__)
 

@@ -10,9 +10,9 @@ import orjson
 from channels.db import DatabaseSyncToAsync
 
 from webapp.runs import queries
-from webapp.runs.frames import Frame, cut_pages, encode_events, encode_snapshot
+from webapp.runs.frames import Frame, encode_events, encode_snapshot
 from webapp.runs.snapshots import Snapshot, take_snapshot
-from workers.live.stream import Position
+from workers.live.stream import Position, cut_entries
 
 FRESH_SECONDS = 2.0
 
@@ -35,7 +35,7 @@ class SharedSnapshot:
         self.begun = begun
         """Before anything was read, by the event loop's clock."""
         self._bodies = [orjson.dumps(event) for event in snapshot.events]
-        self._pages = tuple(cut_pages(self._bodies))
+        self._pages = tuple(cut_entries(self._bodies))
         self.repeat_from = lru_cache(2)(self._repeat_from)
         """Return its events as frames for a viewer who has got to a position and stays there."""
 

@@ -12,6 +12,11 @@ from webapp.runs.sharing import Place, SharedSnapshot
 from workers.live.stream import Position
 
 MOST_WAITING_BYTES = 1024 * 1024
+"""Of frames that have waited longer than a burst."""
+BURST_SECONDS = 2.0
+"""Many long drafts that end together are more than that at once; who reads has soon taken it."""
+MOST_AT_ONCE_BYTES = 16 * MOST_WAITING_BYTES
+"""Of all frames, however young."""
 LONGEST_WAIT_SECONDS = 10.0
 """Of a frame that the network does not take."""
 HEARTBEAT_SECONDS = 15.0
@@ -75,15 +80,26 @@ class Viewer:
 
     def push(self, frame: Frame) -> None:
         """Queue what has just happened."""
+        self._waiting.append((self._now(), frame))
         self._waiting_bytes += len(frame.text)
-        if self._waiting_bytes > MOST_WAITING_BYTES:
+        self._check_bounds()
+        self._stirred.set()
+
+    def _check_bounds(self) -> None:
+        """Keep nothing more for a viewer who is too far behind."""
+        if self._is_behind() or self._waiting_bytes > MOST_AT_ONCE_BYTES:
             self._is_slow = True
             self._waiting.clear()
+            self._waiting_bytes = 0
             if self._deadline is not None:
                 self._give_up()
-        else:
-            self._waiting.append((self._now(), frame))
-        self._stirred.set()
+            self._stirred.set()
+
+    def _is_behind(self) -> bool:
+        if self._waiting_bytes > MOST_WAITING_BYTES:
+            oldest, _ = self._waiting[0]
+            return self._now() > oldest + BURST_SECONDS
+        return False
 
     def start_over(self) -> None:
         """Go on from a snapshot: the log is another one now."""
@@ -123,6 +139,7 @@ class Viewer:
         """Give a viewer up that takes nothing; send a sign of life where nothing happens."""
         while True:
             await asyncio.sleep(LOOK_EVERY_SECONDS)
+            self._check_bounds()
             now = self._now()
             if self._deadline is not None:
                 if now > self._deadline:

@@ -38,11 +38,13 @@ class Publisher:
         if self._is_broken:
             return
         try:
-            top = await stream.append(self._redis, self._run_id, stream.encode(events), since)
+            for entry in stream.encode(events):
+                self._climb(await stream.append(self._redis, self._run_id, entry, since))
         except TROUBLE as error:
             log.warning("log_broken", run=self._run_id, error=type(error).__name__)
             self._mend_soon()
-            return
+
+    def _climb(self, top: int) -> None:
         if top <= self._top:  # Redis was restarted, and its file lacks the last second
             log.warning("log_went_back", run=self._run_id, offset=top, expected=self._top + 1)
             self._mend_soon()

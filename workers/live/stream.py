@@ -9,7 +9,7 @@ Source: the recovery rules of Centrifugo.
 
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from redis import Redis
@@ -19,6 +19,8 @@ from workers.core.events import Event
 
 KEEP_SECONDS = 24 * 3600
 KEEP_ENTRIES = 100_000
+ENTRY_BYTES = 256 * 1024
+"""An entry stays below this, unless one event alone is longer: viewers take it in one piece."""
 
 _BEGIN = """
 local server = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)')
@@ -65,9 +67,21 @@ def group_name(run_id: str) -> str:
     return f"run.{run_id}"
 
 
-def encode(events: Sequence[Event]) -> bytes:
-    """Return events as a JSON array."""
-    return b"[" + b",".join(event.model_dump_json().encode() for event in events) + b"]"
+def encode(events: Sequence[Event]) -> list[bytes]:
+    """Return events as JSON arrays, one for each entry: many long drafts that end together are more than one takes."""
+    return list(cut_entries(event.model_dump_json().encode() for event in events))
+
+
+def cut_entries(bodies: Iterable[bytes]) -> Iterator[bytes]:
+    """Join events to JSON arrays of at most ENTRY_BYTES; at least one, maybe empty."""
+    page, length = list[bytes](), 0
+    for body in bodies:
+        if page and length + len(body) > ENTRY_BYTES:
+            yield b"[" + b",".join(page) + b"]"
+            page, length = [], 0
+        page.append(body)
+        length += len(body)
+    yield b"[" + b",".join(page) + b"]"
 
 
 def _keys(run_id: str) -> tuple[str, str]:

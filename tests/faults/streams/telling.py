@@ -61,7 +61,8 @@ class Teller:
             told += saved.following
             lane.facts += facts
         if is_published:
-            stream.append_now(redis_now(), self.run.id, stream.encode(told))
+            for entry in stream.encode(told):
+                stream.append_now(redis_now(), self.run.id, entry)
             self.truth.apply([event.model_dump(mode="json") for event in told])
             self.is_log_empty = False
         else:

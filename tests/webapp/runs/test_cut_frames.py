@@ -6,21 +6,20 @@ import pytest
 
 from webapp.runs.frames import (
     NOWHERE,
-    PAGE_BYTES,
-    cut_pages,
     encode_snapshot,
     first_page,
     join_events,
     pick_lanes,
     split_events,
 )
-from workers.live.stream import Entry, Position
+from workers.core.events import NoteTaken
+from workers.live.stream import ENTRY_BYTES, Entry, Position, cut_entries, encode
 
 LONG = b'{"lane":1,"text":"%b"}' % (b"x" * 100_000)
 
 
 def test_a_long_snapshot_is_several_frames_and_only_the_last_leads_anywhere():
-    pages = list(cut_pages([LONG] * 7))
+    pages = list(cut_entries([LONG] * 7))
 
     frames = [json.loads(frame.text) for frame in encode_snapshot(pages, Position("e", 9), "running")]
 
@@ -30,13 +29,24 @@ def test_a_long_snapshot_is_several_frames_and_only_the_last_leads_anywhere():
     assert [frame["prev"] for frame in frames[1:]] == [NOWHERE] * 3
 
 
+def test_many_long_drafts_that_end_together_are_several_entries_of_the_log():
+    notes = [NoteTaken(lane=1, at=0, index=number, text="x" * 100_000) for number in range(5)]
+
+    entries = encode(notes)
+
+    assert max(map(len, entries)) < ENTRY_BYTES
+    assert [event["index"] for entry in entries for event in json.loads(entry)] == list(range(5))
+
+
 def test_a_short_snapshot_is_one_frame():
-    (frame,) = encode_snapshot(list(cut_pages([])), Position("", 0), "queued")
+    (frame,) = encode_snapshot(list(cut_entries([])), Position("", 0), "queued")
 
     assert json.loads(frame.text) == {"snapshot": True, "epoch": "", "cursor": 0, "status": "queued", "events": []}
 
 
-@pytest.mark.parametrize(("sizes", "taken"), [([], 0), ([10], 1), ([PAGE_BYTES * 2, 1], 1), ([PAGE_BYTES // 2] * 5, 2)])
+@pytest.mark.parametrize(
+    ("sizes", "taken"), [([], 0), ([10], 1), ([ENTRY_BYTES * 2, 1], 1), ([ENTRY_BYTES // 2] * 5, 2)]
+)
 def test_a_page_takes_what_fits_and_at_least_one_entry(sizes, taken):
     entries = [Entry(offset, b"x" * size, 0.0) for offset, size in enumerate(sizes, 1)]
 

@@ -69,6 +69,29 @@ def test_a_viewer_of_a_quiet_run_gets_signs_of_life() -> None:
     assert [number * HEARTBEAT_SECONDS <= at for number, (at, _) in enumerate(taken, 1)] == [True, True]
 
 
+def test_a_viewer_that_reads_takes_a_burst_of_many_megabytes() -> None:
+    burst = [Frame("x" * 256 * 1024, Position("e", offset)) for offset in range(2, 42)]
+    taken: list[Frame] = []
+
+    async def watch() -> None:
+        viewer = new_viewer()
+
+        async def take(frame: Frame) -> None:
+            taken.append(frame)
+            await asyncio.sleep(0.03)
+            if len(taken) == len(burst):
+                viewer.hang_up()
+
+        for frame in burst:
+            viewer.push(frame)
+        await viewer.watch(take)
+
+    with asyncio.Runner(loop_factory=FastLoop) as runner:
+        runner.run(watch())
+
+    assert taken == burst
+
+
 def test_a_viewer_that_does_not_take_a_frame_in_time_is_given_up() -> None:
     async def never_take(frame: Frame) -> None:
         await asyncio.Event().wait()
