@@ -66,7 +66,7 @@ def accepted(counts: Counts, judges: int, accept: float, fooled: float) -> Itera
 
 
 def weighted_vote(
-    shares: Shares, n: int, judges: int, *, accept: float, fooled: float, values: tuple[int, int]
+    shares: Shares, n: int, judges: int, *, accept: float, fooled: float, values: tuple[float, float]
 ) -> float:
     """The largest sum of scores wins, ties go to more drafts; `values` are the scores for accepting and rejecting."""
     high, low = values

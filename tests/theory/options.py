@@ -1,6 +1,7 @@
 """The rows of options that change what a strategy does."""
 
 from collections.abc import Callable
+from math import exp
 from typing import Any
 
 from tests.theory import drawn, expected, grown, searched, stopping, variants
@@ -35,9 +36,11 @@ from tests.theory.skill import (
     TRACE,
     TURNING_POINT,
     UNSURE,
+    VERDICT,
     Skill,
     hurry,
     strengthen,
+    tell_logprob,
 )  # fmt: skip
 
 HARD = World("hard", (Kind(1, (0.1, 0.55, 0.35)),))
@@ -122,11 +125,23 @@ def _speculated(rule: str, alpha: float, value: Callable[[Shares, Shares], float
     return Row("speculative_cascade", params, lambda shares: value(shares, strengthen(shares)), world)
 
 
-def _reduced(reduce: str, outcome: float = 0.5) -> Row:
+def _reduced(reduce: str, outcome: float = 0.5, *, sure: float = 1, **options: Any) -> Row:
     return Row(
-        "process_evaluation", {"drafts": 8, "steps": STEPS, "reduce": reduce, "outcome": outcome},
-        lambda shares: variants.whole_and_steps(shares[0], 8, STEPS, reduce, **JUDGE, outcome=outcome),
+        "process_evaluation", {"drafts": 8, "steps": STEPS, "reduce": reduce, "outcome": outcome, **options},
+        lambda shares: variants.whole_and_steps(shares[0], 8, STEPS, reduce, **JUDGE, outcome=outcome, sure=sure),
     )  # fmt: skip
+
+
+def _trusted(selector: str) -> Row:
+    """Drafts chosen by how sure of their words the model is: as often of right ones as a judge accepts them."""
+    right, wrong = ({0: 1 - rate, 1: rate} for rate in (ACCEPT, FOOLED))
+
+    def expect(shares: Shares) -> float:
+        if selector == "naive":
+            return expected.best_scored(shares[0], right, wrong, 5)  # type: ignore[arg-type]
+        return expected.weighted_vote(shares, 5, 1, **JUDGE, values=(SURE, UNSURE))
+
+    return Row("best_of_n", {"drafts": 5, "score": "confidence", "selector": selector}, expect)
 
 
 def _sure(confidence: str, logprob: float) -> Row:
@@ -165,6 +180,13 @@ OPTIONS = (
         "best_of_n", {"drafts": 5, "judges": 1, "selector": "majority"},
         lambda shares: expected.vote(shares, 5),
     ),
+    _trusted("naive"), _trusted("weighted"),
+    Row(
+        "weighted_voting", {"drafts": 5, "weights": "probability"},
+        lambda shares: expected.weighted_vote(
+            shares, 5, 1, **JUDGE, values=(exp(tell_logprob(SURE)), exp(tell_logprob(UNSURE)))
+        ),
+    ),
     _tree("gaussian", HARD), _tree("beta", HARD), _tree("mixed", HARD), _tree("gaussian", HARD, batch=3),
     _tree("gaussian", models=2), _tree("gaussian", models=2, choose="ucb"),
     _infinity(weights=(2, 1)), _infinity(smoothing=True),
@@ -198,6 +220,7 @@ OPTIONS = (
     _speculated("v1", 0.3, lambda q, p: variants.left_single(q, p, [share >= max(p) - 0.3 for share in q])),
     _speculated("v2", 0.7, lambda q, p: variants.left_single(q, p, [share >= max(p) - 0.7 for share in p]), MIXED),
     _reduced("last"), _reduced("min"), _reduced("product"), _reduced("mean_logit", 0.2),
+    _reduced("product", sure=VERDICT, value="graded"), _reduced("mean_logit", 0.2, sure=VERDICT, value="graded"),
     Row(
         "propose_and_judge", {"steps": 2, "proposals": 3, "judges": 3},
         lambda shares: variants.picked(STEP, 3, 2, PREFER, 3), STEPWISE,

@@ -29,6 +29,7 @@ from tests.theory.skill import (
     TURNING_POINT,
     UNSURE,
     USELESS,
+    VERDICT,
     Skill,
     hurry,
     strengthen,
@@ -98,8 +99,10 @@ class Reasoner:
             sure = -log1p(exp(-logit))
             return [(TokenOdds("word", sure, (("word", sure), ("other", sure - logit))),) * STRETCH] * len(pieces)
         if text in ("0", "1"):
-            other = "1" if text == "0" else "0"
-            return [(TokenOdds(text, log(0.9), ((text, log(0.9)), (other, log(0.1)))),)]
+            return [(_weigh_digit(text),)]
+        if request.role == "judge":
+            cue, digit = text.split()
+            return [(TokenOdds(cue, 0.0), _weigh_digit(digit))]
         answers = _BOX.findall(text)
         sureness = SURE if answers and self._accepts(answers[-1], chance) else UNSURE
         levels = [sureness + self._skill.noise * chance.gauss() for _ in pieces]
@@ -320,6 +323,11 @@ class Reasoner:
         wrong = [place for place, mark in enumerate(marks, 1) if not mark]
         chosen = right if right and (not wrong or chance.random() < self._skill.prefer) else wrong
         return f"Verdict: {chance.choice(chosen)}"
+
+
+def _weigh_digit(digit: str) -> TokenOdds:
+    other = "1" if digit == "0" else "0"
+    return TokenOdds(digit, log(VERDICT), ((digit, log(VERDICT)), (other, log(1 - VERDICT))))
 
 
 def _cut(request: Request, text: str) -> list[Piece]:

@@ -15,6 +15,8 @@ HELPFUL, USELESS = "A harbor lies there.", "Few deserts are wet."
 """Texts; who has read the former makes half as many mistakes."""
 SURE, UNSURE = 6.0, 4.0
 """Confidence of the words of a draft, in nats, but for noise."""
+VERDICT = 0.9
+"""The probability of the digit that a judge writes, 0 or 1."""
 STRETCHES, STRETCH = 10, 8
 """A draft whose words are measured has so many stretches of so many words; all words of one are as sure."""
 TRACE, BEGUN = 12_500, 500

@@ -1,7 +1,6 @@
 """How often strategies are right whose options change what they do; exact, see `expected.py`."""
 
-from collections.abc import Callable
-from fractions import Fraction
+from collections.abc import Callable, Sequence
 from itertools import product
 from math import exp, log, prod
 
@@ -82,31 +81,35 @@ def reviewed(shares: Shares, n: int, evaluations: int, kept: int, *, accept: flo
     return total
 
 
-def _mean_logit(marks: tuple[bool, ...]) -> float:
-    odds = [log((0.9999 if mark else 0.0001) / (0.0001 if mark else 0.9999)) for mark in marks]
-    return 1 / (1 + exp(-sum(odds) / len(odds)))
+def _mean_logit(values: Sequence[float]) -> float:
+    kept = [min(max(value, 0.0001), 0.9999) for value in values]
+    return 1 / (1 + exp(-sum(log(value / (1 - value)) for value in kept) / len(kept)))
 
 
-STEPS: dict[str, Callable[[tuple[bool, ...]], float]] = {
-    "last": lambda marks: float(marks[-1]),
-    "min": lambda marks: float(all(marks)),
-    "product": lambda marks: float(all(marks)),
-    "mean": lambda marks: float(Fraction(sum(marks), len(marks))),
+STEPS: dict[str, Callable[[Sequence[float]], float]] = {
+    "last": lambda values: values[-1],
+    "min": min,
+    "product": prod,
+    "mean": lambda values: sum(values) / len(values),
     "mean_logit": _mean_logit,
 }
 
 
 def whole_and_steps(
-    p: float, n: int, steps: int, reduce: str, *, accept: float, fooled: float, outcome: float = 0.5
+    p: float, n: int, steps: int, reduce: str, *, accept: float, fooled: float, outcome: float = 0.5, sure: float = 1
 ) -> float:
-    """A verdict on the whole, and what the verdicts of steps become, one of which, any, is faulty if wrong."""
+    """A verdict on the whole, and what the verdicts of steps become, one of which, any, is faulty if wrong.
+
+    A verdict is worth `sure` or what is missing from 1.
+    """
     spreads = (dict[object, float](), dict[object, float]())
     for spread, whole, faults in ((spreads[0], accept, (None,)), (spreads[1], fooled, range(steps))):
         for fault, verdict, marks in product(faults, (True, False), product((True, False), repeat=steps)):
             rates = [whole, *(fooled if step == fault else accept for step in range(steps))]
             said = (verdict, *marks)
             chance = prod(rate if mark else 1 - rate for rate, mark in zip(rates, said, strict=True)) / len(faults)
-            score = round(outcome * verdict + (1 - outcome) * STEPS[reduce](marks), 9)
+            value, *values = (sure if mark else 1 - sure for mark in said)
+            score = round(outcome * value + (1 - outcome) * STEPS[reduce](values), 9)
             spread[score] = spread.get(score, 0) + chance
     return best_scored(p, *spreads, n)
 

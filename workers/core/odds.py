@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections import deque
 from collections.abc import Sequence
 from statistics import fmean, quantiles
 
@@ -26,12 +27,14 @@ class Meter:
         self._sums = [0.0]
         self._entropies: list[tuple[float, float]] = []
         self._kept: list[TokenOdds] = []
+        self._last = deque[TokenOdds](maxlen=measure.keep_last)
 
     def take(self, tokens: Sequence[TokenOdds]) -> None:
         """Take in the next tokens."""
         for token in tokens:
             if len(self._kept) < self._measure.keep:
                 self._kept.append(token)
+            self._last.append(token)
             alternatives = sorted((logprob for _, logprob in token.top if logprob > IMPOSSIBLE), reverse=True)
             alternatives = alternatives[: self._measure.top] or [token.logprob]
             self._logprobs.append(token.logprob)
@@ -61,6 +64,7 @@ class Meter:
             lowest_window=windows[0],
             bottom_windows=fmean(windows[: max(1, len(windows) // 10)]),
             kept=tuple(self._kept),
+            last=tuple(self._last),
         )
 
     def _find_window(self, end: int) -> float | None:

@@ -67,6 +67,7 @@ class Measure(Value):
     window: int = Field(2048, ge=1, description="Tokens of a sliding window.")
     tail: int = Field(2048, ge=1, description="Tokens of the tail.")
     keep: int = Field(0, ge=0, le=64, description="How many of the first tokens are kept as they are.")
+    keep_last: int = Field(0, ge=0, le=64, description="How many of the last tokens are kept as they are.")
     temperature: float = Field(1.0, gt=0, description="At which the entropy is computed; servers give raw odds.")
 
 
@@ -91,6 +92,9 @@ class Odds(Value):
     bottom_windows: float = 0.0
     """Mean of the lowest tenth of the windows, at least of one."""
     kept: tuple[TokenOdds, ...] = ()
+    """The first tokens, as many as were to be kept."""
+    last: tuple[TokenOdds, ...] = ()
+    """The last tokens, as many as were to be kept."""
 
     @property
     def mean_logprob(self) -> float:

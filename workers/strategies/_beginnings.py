@@ -3,13 +3,13 @@
 import re
 from collections.abc import Sequence
 from itertools import islice
-from math import exp
 from statistics import fmean
 from typing import NamedTuple
 
 from workers.core.lane import LiveLane
 from workers.core.prompts import fill
-from workers.core.values import Measure, Reply, TokenOdds
+from workers.core.values import Measure, Reply
+from workers.strategies._grading import read_digit
 from workers.strategies._judging import attempt, quote
 
 SAME = """\
@@ -89,18 +89,5 @@ async def _weigh(
             after=(one.call, other.call, *waited),
         )
     )  # fmt: skip
-    return (read_digit(judge.measured.kept) if judge else None), judge
-
-
-def read_digit(kept: Sequence[TokenOdds]) -> float | None:
-    """Return the probability of a 1 against a 0 as the first token; None if neither is among the likeliest.
-
-    One that is not there is as likely as the least of those that are.
-    """
-    likely = [(token.strip(), logprob) for first in kept[:1] for token, logprob in first.top]
-    one, zero = (max((logprob for token, logprob in likely if token == digit), default=None) for digit in "10")
-    if one is None and zero is None:
-        return None
-    least = min(logprob for _, logprob in likely)
-    ones, zeros = exp(least if one is None else one), exp(least if zero is None else zero)
-    return ones / (ones + zeros)
+    first = judge.measured.kept if judge else ()
+    return (read_digit(first[0]) if first else None), judge

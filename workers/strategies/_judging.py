@@ -8,6 +8,7 @@ lets the judge go on, after its own text and `Verdict:`, in one more call.
 
 import re
 from collections.abc import Coroutine, Mapping, Sequence
+from functools import partial
 from statistics import fmean
 from typing import Any, NamedTuple, Unpack
 
@@ -15,6 +16,7 @@ from workers.core.asking import Wishes
 from workers.core.lane import LiveLane
 from workers.core.prompts import fill
 from workers.core.values import Reply
+from workers.strategies._grading import VERDICT_END, grade
 from workers.strategies._prompts import show_solution
 from workers.strategies._settling import attempt as attempt
 from workers.strategies._settling import settle_verdict
@@ -105,35 +107,49 @@ class Comparison(NamedTuple):
 
 
 async def ask_for_verdicts(  # noqa: PLR0913  # keywords only
-    lane: LiveLane, template: str, *, question: str, drafts: Sequence[Reply], times: int, most: int, model: str = ""
+    lane: LiveLane,
+    template: str,
+    *,
+    question: str,
+    drafts: Sequence[Reply],
+    times: int,
+    most: int,
+    model: str = "",
+    is_graded: bool = False,
 ) -> Verdicts:
     """Let each draft be judged `times` times, all at once; verdicts stand by the draft's key, and on its card.
 
-    `model` is the part of the strategy that judges.
+    `model` is the part of the strategy that judges; `is_graded` as in `judge_cases`.
     """
     cases = [
         Case(draft.key, draft, fill(template, question=question, solution=quote(lane, [show_solution(draft)])))
         for draft in drafts
     ]
-    return await judge_cases(lane, cases, times=times, most=most, is_shown=True, model=model)
+    return await judge_cases(lane, cases, times=times, most=most, is_shown=True, model=model, is_graded=is_graded)
 
 
 async def judge_cases(  # noqa: PLR0913  # keywords only
-    lane: LiveLane, cases: Sequence[Case], *, times: int, most: int, is_shown: bool = False, model: str = ""
+    lane: LiveLane,
+    cases: Sequence[Case],
+    *,
+    times: int,
+    most: int,
+    is_shown: bool = False,
+    model: str = "",
+    is_graded: bool = False,
 ) -> Verdicts:
     """Let each case be judged `times` times, all at once; in the prompt, verdicts go from 0 to `most`.
 
     What is judged once is judged at temperature 0. A judge that fails gives no verdict. `model` is the part of the
-    strategy that judges.
+    strategy that judges. With `is_graded` a verdict of 0 or 1 is as much as a 1 was likely: needs `logprobs`.
     """
     lane.expect(len(cases) * times)
-    temperature = 0 if times == 1 else None
+    temperature, measure = 0 if times == 1 else None, VERDICT_END if is_graded else None
+    asked = partial(ask_judge, lane, role="judge", most=most, temperature=temperature, model=model, measure=measure)
     calls = [
         _judge(
             lane,
-            ask_judge(
-                lane, case.prompt, role="judge", most=most, after=case.draft, temperature=temperature, model=model
-            ),
+            asked(case.prompt, after=case.draft),
             case.draft if is_shown else None,
             most,
         )
@@ -271,6 +287,7 @@ async def _judge(
     verdict = read_verdict(judge, most=most) if judge else None
     if judge is None or verdict is None:
         return judge, None
+    verdict = grade(judge, verdict) if most == 1 else verdict
     if draft is not None:
         lane.score(draft, verdict / most, by=judge.key)
     return judge, verdict / most

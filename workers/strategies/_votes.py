@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 from workers.core.events import Tally
 from workers.core.lane import Equal, LiveLane
-from workers.core.values import Answer, Reply
+from workers.core.values import Answer, Measure, Reply
 
 Selector = Literal["naive", "weighted", "majority"]
 """What chooses among judged drafts: the highest score, the sums of scores by answer, the votes."""
@@ -141,11 +141,14 @@ class Ballot:
         return Answer.from_reply(leader.drafts[0], note=f"{len(leader.drafts)} of {votes} votes")
 
 
-async def hold_vote(lane: LiveLane, prompt: str, *, drafts: int) -> Ballot:
-    """Write drafts of one prompt in parallel, as the lane's first round, and let their answers vote."""
+async def hold_vote(lane: LiveLane, prompt: str, *, drafts: int, measure: Measure | None = None) -> Ballot:
+    """Write drafts of one prompt in parallel, as the lane's first round, and let their answers vote.
+
+    With `measure` their log-probabilities are taken, which the backend must offer.
+    """
     ballot = Ballot(lane, expected=drafts)
     async with lane.round("Drafts"):
-        await lane.ask_many(prompt, times=drafts, role="draft", each=ballot.cast)
+        await lane.ask_many(prompt, times=drafts, role="draft", measure=measure, each=ballot.cast)
     return ballot
 
 

@@ -7,14 +7,15 @@ Procedure:
 1. Write `drafts` independent drafts of the problem. A draft without an answer is not judged.
 2. Split each at its blank lines into at most `steps` steps, neighbors together where there are more.
 3. All at once, judge each whole draft, and each step of it with the steps before: right or wrong, `verdicts` times. The
-   share of judges who say right is the value of the whole, or of a step.
+   value of the whole, or of a step, is the share of judges who say right; by `graded`, the mean probability of the 1 in
+   their verdicts.
 4. Reduce the values of a draft's steps to one by `reduce`. Its score is outcome * whole + (1 - outcome) * steps.
 5. Choose by `selector`: the draft with the highest score, or the answer with the largest sum of scores.
 
 Cost: at most drafts + drafts * verdicts * (1 + steps) calls, 1 for one draft. Depth: 2 calls, 1 for one draft.
-Differs from the paper: its judges are reasoning models whose verdict is graded by token probabilities; here verdicts
-are plain and counted, so ask for several. No model splits the text. A verdict that cannot be read is unknown: the
-other values count. How the paper maps the mean of logits back to a score was not confirmed.
+Differs from the paper: its judges are reasoning models. Their verdicts are graded there; here only where that is
+chosen, since it needs logprobs: counted, ask for several. No model splits the text. A verdict that cannot be read is
+unknown: the other values count. How the paper maps the mean of logits back to a score was not confirmed.
 Reported: best of 8, mean of 7 benchmarks, R1-Distill-32B as judge, from a digest: 51.1% by outcome, 50.3% by steps,
 52.0% by both; a trained 72B reward model 48.2%.
 Source: Kim et al. 2025, arXiv:2503.19877.
@@ -54,6 +55,11 @@ class Params(StrategyParams):
     verdicts: int = Field(
         1, ge=1, le=16, title="Verdicts", description="Times that the whole and each step are judged."
     )
+    value: Literal["counted", "graded"] = Field(
+        "counted",
+        title="Values",
+        description="How many verdicts say right, or how likely the verdicts' 1 was before it was written.",
+    )
     outcome: float = Field(
         0.5, ge=0, le=1, title="Weight of the whole", description="1 judges whole drafts alone, 0 their steps alone."
     )
@@ -91,6 +97,7 @@ def describe(params: Params) -> str:
     """Return the parameters in a few words."""
     words = [f"{params.drafts} drafts", f"{params.steps} steps"]
     words += [f"{params.verdicts} verdicts"] * (params.verdicts > 1)
+    words += ["graded"] * (params.value == "graded")
     words += [f"{params.outcome:.0%} outcome"] * (params.outcome != 0.5)
     return " · ".join([*words, params.reduce.replace("_", " "), *["weighted"] * (params.selector == "weighted")])
 
@@ -103,6 +110,7 @@ def describe(params: Params) -> str:
     params=Params,
     example=EXAMPLE,
     describe=describe,
+    needs=lambda params: frozenset({"logprobs"} if params.value == "graded" else ()),
     wider=grow("drafts"),
 )
 async def process_evaluation(problem: Problem, lane: LiveLane, params: Params) -> Answer:
@@ -112,7 +120,10 @@ async def process_evaluation(problem: Problem, lane: LiveLane, params: Params) -
     if len(drafts) < 2:
         return ballot.winner()
     async with lane.round("Judge"):
-        whole = ask_for_verdicts(lane, VERIFY, question=problem.question, drafts=drafts, times=params.verdicts, most=1)
+        whole = ask_for_verdicts(
+            lane, VERIFY, question=problem.question, drafts=drafts, times=params.verdicts, most=1,
+            is_graded=params.value == "graded",
+        )  # fmt: skip
         outcomes, steps = await lane.gather([whole, _judge_steps(lane, problem.question, drafts, params)])
     scores = {
         draft.key: score
@@ -142,7 +153,7 @@ async def _judge_steps(lane: LiveLane, question: str, drafts: Sequence[Reply], p
             begun = quote(lane, ["\n\n".join(steps[:number])])
             prompt = fill(STEP, question=question, solution=begun, number=number)
             cases.append(Case(f"{draft.key}/{number}", draft, prompt))
-    return await judge_cases(lane, cases, times=params.verdicts, most=1)
+    return await judge_cases(lane, cases, times=params.verdicts, most=1, is_graded=params.value == "graded")
 
 
 def _values_of(draft: Reply, scores: Mapping[str, float]) -> list[float]:

@@ -269,6 +269,7 @@ export interface Odds {
   lowest_window: number;
   bottom_windows: number;
   kept: TokenOdds[];
+  last: TokenOdds[];
 }
 
 /** Everything in the round has ended. */

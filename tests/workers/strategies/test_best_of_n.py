@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.workers.strategies.playing import Played, Stage, play, settle
 from workers.core.errors import StreamCut
-from workers.core.events import RoundOpened
+from workers.core.events import RoundOpened, StatisticTaken
 from workers.strategies import catalog
 
 BON = catalog()["best_of_n"]
@@ -82,6 +82,39 @@ async def test_several_judges_are_averaged():
     assert (played.answer.answer, played.answer.note) == ("2", "score 0.60, best of 2")
 
 
+# --- by confidence ----------------------------------------------------------------------------------------------------
+
+
+async def trust(answers: str, logprobs: list[float], **params: Any) -> Played:
+    """Play with one draft for each letter, all of whose words have the same log-probability."""
+    drafts = [f"draft {n} \\boxed{{{answer}}}" for n, answer in enumerate(answers, 1)]
+    params = {"drafts": len(answers), "score": "confidence", **params}
+    return await play(BON, params, replies={"draft": drafts}, logprobs={"draft": logprobs})
+
+
+async def test_the_surest_draft_wins_and_nobody_is_asked():
+    played = await trust("aab", [-0.6, -0.4, -0.05])
+
+    assert result_of(played) == ("draft 3 \\boxed{b}", "score 1.54, best of 3")
+    assert (played.lane.ledger().calls, played.lane.ledger().depth) == (3, 1)
+    confidences = [round(event.value, 2) for event in played.all_of(StatisticTaken)]
+    assert confidences == [0.70, 0.75, 1.54]
+
+
+async def test_confidence_adds_up_by_answer():
+    assert result_of(await trust("aab", [-0.6, -0.4, -0.05], selector="weighted"))[0] == "draft 3 \\boxed{b}"
+    assert result_of(await trust("aab", [-0.2, -0.1, -0.05], selector="weighted"))[0] == "draft 2 \\boxed{a}"
+
+
+async def test_of_equally_sure_drafts_the_first_wins():
+    assert result_of(await trust("bac", [-0.2] * 3))[0] == "draft 1 \\boxed{b}"
+
+
+def test_only_confidence_needs_log_probabilities():
+    assert BON.find_needs(BON.params()) == frozenset()
+    assert BON.find_needs(BON.params.model_validate({"score": "confidence"})) == {"logprobs"}
+
+
 SCORED = st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 10)), min_size=2, max_size=6)
 
 
@@ -123,7 +156,11 @@ async def test_a_lane_stopped_while_judging_gives_the_leader():
 
 @pytest.mark.parametrize(
     ("params", "words"),
-    [({}, "best of 4"), ({"drafts": 8, "judges": 3, "selector": "weighted"}, "best of 8 · 3 judges · weighted")],
+    [
+        ({}, "best of 4"),
+        ({"drafts": 8, "judges": 3, "selector": "weighted"}, "best of 8 · 3 judges · weighted"),
+        ({"score": "confidence", "judges": 3}, "best of 4 · by confidence"),
+    ],
 )
 def test_the_description_names_what_is_switched_on(params: dict[str, Any], words: str):
     assert BON.describe(BON.params(**params)) == words

@@ -14,7 +14,8 @@ from workers.core.errors import StreamCut
 from workers.core.events import CallFinished, NodePlaced, NoteTaken, StatisticTaken
 from workers.core.values import TokenOdds
 from workers.strategies import catalog
-from workers.strategies._beginnings import find_cut, read_digit
+from workers.strategies._beginnings import find_cut
+from workers.strategies._grading import read_digit
 
 PRUNE = catalog()["deep_prune"]
 CUT = 8
@@ -248,11 +249,7 @@ async def test_clustering_keeps_its_promises(
 def test_the_first_token_says_how_likely_the_same_answer_is(top: list[tuple[str, float]], value: float | None):
     first = TokenOdds("x", -1.0, tuple((token, log(share)) for token, share in top))
 
-    assert read_digit([first]) == (None if value is None else pytest.approx(value))
-
-
-def test_nothing_written_says_nothing():
-    assert read_digit([]) is None
+    assert read_digit(first) == (None if value is None else pytest.approx(value))
 
 
 @given(st.text("so. but\nx", max_size=60), st.integers(1, 5))

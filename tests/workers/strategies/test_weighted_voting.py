@@ -1,11 +1,13 @@
 """Drafts vote with the weight that a judge gives them."""
 
+from math import log
 from typing import Any
 
 import pytest
 
 from tests.workers.strategies.playing import Played, play
 from workers.core.errors import StreamCut
+from workers.core.events import CandidateScored
 from workers.strategies import catalog
 
 WEIGHTED = catalog()["weighted_voting"]
@@ -51,11 +53,42 @@ async def test_without_any_verdict_the_votes_are_equal():
     assert result_of(await vote("abb", ["?", "!", "?"])) == ("draft 2 \\boxed{b}", "2 of 3 votes")
 
 
+async def weigh(answers: str, logprobs: list[float], words: str = "so") -> Played:
+    """Play with one draft for each letter, all of whose words have the same log-probability."""
+    drafts = [f"{words} \\boxed{{{answer}}}" for answer in answers]
+    params = {"drafts": len(answers), "weights": "probability"}
+    return await play(WEIGHTED, params, replies={"draft": drafts}, logprobs={"draft": logprobs})
+
+
+async def test_probability_weighs_without_a_judge():
+    played = await weigh("aab", [log(0.3), log(0.2), log(0.9)])
+
+    assert result_of(played) == ("so \\boxed{b}", "64% of the weight")
+    assert (played.lane.ledger().calls, played.lane.ledger().depth) == (3, 1)
+    assert [round(event.value, 9) for event in played.all_of(CandidateScored)] == [0.3, 0.2, 0.9]
+
+
+async def test_sums_decide_and_never_means():
+    assert result_of(await weigh("aab", [log(0.5), log(0.5), log(0.9)])) == ("so \\boxed{a}", "53% of the weight")
+
+
+async def test_a_long_draft_weighs_as_much_as_a_short_one():
+    one, other = await weigh("ab", [log(0.4), log(0.6)]), await weigh("ab", [log(0.4), log(0.6)], words="so " * 40)
+
+    assert result_of(one)[1] == result_of(other)[1] == "60% of the weight"
+
+
+def test_only_probability_needs_log_probabilities():
+    assert WEIGHTED.find_needs(WEIGHTED.params()) == frozenset()
+    assert WEIGHTED.find_needs(WEIGHTED.params.model_validate({"weights": "probability"})) == {"logprobs"}
+
+
 @pytest.mark.parametrize(
     ("params", "words"),
     [
         ({}, "4 drafts · weight by score"),
         ({"drafts": 8, "weights": "verdict", "judges": 3}, "8 drafts · weight by verdict · 3 judges"),
+        ({"weights": "probability", "judges": 3}, "4 drafts · weight by probability"),
     ],
 )
 def test_the_description_names_what_is_switched_on(params: dict[str, Any], words: str):
