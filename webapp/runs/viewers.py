@@ -80,6 +80,8 @@ class Viewer:
 
     def push(self, frame: Frame) -> None:
         """Queue what has just happened."""
+        if self._is_slow:
+            return
         self._waiting.append((self._now(), frame))
         self._waiting_bytes += len(frame.text)
         self._check_bounds()

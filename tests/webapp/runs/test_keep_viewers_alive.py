@@ -1,4 +1,4 @@
-"""A connection on which nothing happens is kept open, one that takes nothing is given up. The loop has a fast clock."""
+"""A connection on which nothing happens is kept open; one that takes nothing is given up, one that reads never."""
 
 import asyncio
 import selectors
@@ -7,25 +7,29 @@ import pytest
 
 from webapp.runs.frames import HEARTBEAT, Frame
 from webapp.runs.sharing import Place, SharedSnapshot
-from webapp.runs.viewers import HEARTBEAT_SECONDS, LONGEST_WAIT_SECONDS, SlowViewer, Viewer
-from workers.live.stream import Position
-
-HASTE = 50
+from webapp.runs.viewers import HEARTBEAT_SECONDS, LONGEST_WAIT_SECONDS, MOST_AT_ONCE_BYTES, SlowViewer, Viewer
+from workers.live.stream import ENTRY_BYTES, Position
 
 
-class HastySelector(selectors.DefaultSelector):
+class JumpingSelector(selectors.DefaultSelector):
+    """Does not wait: it says how long it would have."""
+
+    skipped = 0.0
+
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        return super().select(timeout if timeout is None else timeout / HASTE)
+        self.skipped += timeout or 0
+        return super().select(timeout and 0)
 
 
-class FastLoop(asyncio.SelectorEventLoop):
-    """Lets a second pass in 20 ms."""
+class JumpingLoop(asyncio.SelectorEventLoop):
+    """Knows no time but that which would have been waited: nothing takes longer on a busy machine."""
 
     def __init__(self) -> None:
-        super().__init__(HastySelector())
+        self._jumping = JumpingSelector()
+        super().__init__(self._jumping)
 
     def time(self) -> float:
-        return super().time() * HASTE
+        return self._jumping.skipped
 
 
 class Quiet:
@@ -62,7 +66,7 @@ def test_a_viewer_of_a_quiet_run_gets_signs_of_life() -> None:
 
         await viewer.watch(take)
 
-    with asyncio.Runner(loop_factory=FastLoop) as runner:
+    with asyncio.Runner(loop_factory=JumpingLoop) as runner:
         runner.run(watch())
 
     assert [frame for _, frame in taken] == [HEARTBEAT, HEARTBEAT]
@@ -70,7 +74,7 @@ def test_a_viewer_of_a_quiet_run_gets_signs_of_life() -> None:
 
 
 def test_a_viewer_that_reads_takes_a_burst_of_many_megabytes() -> None:
-    burst = [Frame("x" * 256 * 1024, Position("e", offset)) for offset in range(2, 42)]
+    burst = [Frame("x" * ENTRY_BYTES, Position("e", offset)) for offset in range(2, 42)]
     taken: list[Frame] = []
 
     async def watch() -> None:
@@ -86,10 +90,25 @@ def test_a_viewer_that_reads_takes_a_burst_of_many_megabytes() -> None:
             viewer.push(frame)
         await viewer.watch(take)
 
-    with asyncio.Runner(loop_factory=FastLoop) as runner:
+    with asyncio.Runner(loop_factory=JumpingLoop) as runner:
         runner.run(watch())
 
     assert taken == burst
+
+
+def test_a_burst_has_a_bound_too() -> None:
+    async def take(frame: Frame) -> None:
+        raise AssertionError("Nothing is kept that could be sent.")
+
+    async def watch() -> None:
+        viewer = new_viewer()
+        for offset in range(MOST_AT_ONCE_BYTES // ENTRY_BYTES + 1):
+            viewer.push(Frame("x" * ENTRY_BYTES, Position("e", 2 + offset)))
+        with pytest.raises(SlowViewer):
+            await viewer.watch(take)
+
+    with asyncio.Runner(loop_factory=JumpingLoop) as runner:
+        runner.run(watch())
 
 
 def test_a_viewer_that_does_not_take_a_frame_in_time_is_given_up() -> None:
@@ -104,5 +123,5 @@ def test_a_viewer_that_does_not_take_a_frame_in_time_is_given_up() -> None:
             await viewer.watch(never_take)
         return loop.time() - began
 
-    with asyncio.Runner(loop_factory=FastLoop) as runner:
+    with asyncio.Runner(loop_factory=JumpingLoop) as runner:
         assert runner.run(watch()) >= LONGEST_WAIT_SECONDS
