@@ -20,6 +20,9 @@ Differs from the paper: no reward model is trained; the drafting model is asked 
 are several judges. A verdict that cannot be read is unknown, not 0; with none at all, the drafts vote. Confidence,
 which needs logprobs, is the mean over at most 20 alternatives for each token. Scores of single steps, and all ways to
 make one of them, are Process Evaluation.
+Reported: by others, with trained reward models: eight drafts of Qwen3-1.7B, AIME 2024 59.4%, the vote 67.9%
+(arXiv:2509.06870); five of GPT-OSS-20B, AIME 2025 80.0%, by the model's certainty 75.8%, the vote 85.4%
+(arXiv:2509.21091).
 Source: Cobbe et al. 2021, arXiv:2110.14168, best-of-N with a verifier; the weighted sum by Li et al. 2022,
 arXiv:2206.02336; confidence as of Fu et al. 2025, arXiv:2508.15260.
 """
