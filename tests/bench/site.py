@@ -90,9 +90,10 @@ async def run_watched(site: LiveSite, chosen: Mapping[str, Any]) -> Watched:
     run_id = await start(site, chosen)
     viewer = await watch(site.address, run_id, hear)
     async with asyncio.timeout(120):
-        wall = await ended - began
+        await asyncio.wait([ended, viewer.closed], return_when=asyncio.FIRST_COMPLETED)
+    assert ended.done(), f"The socket of run {run_id} was closed before its lane's end was seen."
     viewer.transport.close()
-    return Watched(run_id, wall, heard)
+    return Watched(run_id, ended.result() - began, heard)
 
 
 def cpu_seconds(pid: int) -> float:
