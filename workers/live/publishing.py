@@ -39,16 +39,20 @@ class Publisher:
             return
         try:
             for entry in stream.encode(events):
-                self._climb(await stream.append(self._redis, self._run_id, entry, since))
+                if not self._climb(await stream.append(self._redis, self._run_id, entry, since)):
+                    return
         except TROUBLE as error:
             log.warning("log_broken", run=self._run_id, error=type(error).__name__)
             self._mend_soon()
 
-    def _climb(self, top: int) -> None:
-        if top <= self._top:  # Redis was restarted, and its file lacks the last second
-            log.warning("log_went_back", run=self._run_id, offset=top, expected=self._top + 1)
-            self._mend_soon()
-        self._top = top
+    def _climb(self, top: int) -> bool:
+        """Say whether the log has grown; it has not if Redis was restarted, and its file lacks the last second."""
+        before, self._top = self._top, top
+        if top > before:
+            return True
+        log.warning("log_went_back", run=self._run_id, offset=top, expected=before + 1)
+        self._mend_soon()
+        return False
 
     def _mend_soon(self) -> None:
         metrics.PUBLISH_FAILURES.inc()
