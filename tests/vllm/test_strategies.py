@@ -24,6 +24,14 @@ pytestmark = pytest.mark.django_db(transaction=True)
 MOST_TOKENS_UNREAD = 8
 """Tokens that a cancelled call may have been written before vLLM saw the closed connection."""
 
+MEASURED = (
+    ("best_of_n", {"score": "confidence"}),
+    ("weighted_voting", {"weights": "probability"}),
+    ("process_evaluation", {"value": "graded"}),
+    ("cascade", {"confidence": "mean"}),
+)
+"""Options that need log-probabilities, where the defaults do not."""
+
 
 def make_run(
     strategy: str,
@@ -59,9 +67,15 @@ def wait_until_finished(site: LiveSite, page: str) -> list[dict[str, Any]]:
         time.sleep(0.2)
 
 
-@pytest.mark.parametrize("slug", catalog())
-def test_a_strategy_ends_and_its_tokens_are_vllms_own_count(slug: str, vllm: Vllm) -> None:
-    run = make_run(slug, catalog()[slug].example.params)
+@pytest.mark.parametrize(
+    ("slug", "options"),
+    [
+        *[pytest.param(slug, {}, id=slug) for slug in catalog()],
+        *[pytest.param(*each, id=f"{each[0]}, measured") for each in MEASURED],
+    ],
+)
+def test_a_strategy_ends_and_its_tokens_are_vllms_own_count(slug: str, options: dict[str, Any], vllm: Vllm) -> None:
+    run = make_run(slug, {**catalog()[slug].example.params, **options})
     before = asyncio.run(vllm.wait_idle())
 
     asyncio.run(play(run, lane_ids(run), vllm))
