@@ -1,4 +1,4 @@
-"""The site's front door: HTTP through Django; what lasts as long as a run (websockets, event streams) beside it."""
+"""The site's front door: HTTP through Django; beside it static files, and what lasts as long as a run."""
 
 import os
 
@@ -14,6 +14,7 @@ _http = get_asgi_application()  # sets Django up; what follows imports models
 from django.conf import settings  # noqa: E402
 
 from webapp.lib.log_context import with_log_context  # noqa: E402
+from webapp.lib.static_files import with_static_files  # noqa: E402
 from webapp.lib.transports import with_transport  # noqa: E402
 from webapp.runs.routing import stream_urlpatterns, websocket_urlpatterns  # noqa: E402
 from webapp.status.lifespan import report_while_serving  # noqa: E402
@@ -27,4 +28,4 @@ _by_protocol = ProtocolTypeRouter(
         "lifespan": report_while_serving,
     }
 )
-application = with_transport(with_log_context(_by_protocol))
+application = with_transport(with_static_files(with_log_context(_by_protocol)))

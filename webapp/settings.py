@@ -111,7 +111,6 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "webapp.lib.private_links.private_links",
-    "webapp.lib.static_files.StaticFiles",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -145,8 +144,8 @@ USE_I18N = False
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 
-# Static files: served from their folders, with no collecting and no hashed names. The browser asks again each time
-# and is told "not modified": nothing stale after an update, at the price of a dozen tiny answers.
+# Static files: served from their folders, before Django, with no collecting and no hashed names. The browser asks again
+# each time and is told "not modified": nothing stale after an update, at the price of many tiny answers.
 
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
