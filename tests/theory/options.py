@@ -47,6 +47,8 @@ HARD = World("hard", (Kind(1, (0.1, 0.55, 0.35)),))
 UNEVEN = World("uneven", (Kind(0.5, (0.7, 0.2, 0.1)), Kind(0.5, (0.4, 0.35, 0.25))))
 NOISY = World("mixed, noisy", MIXED.kinds, Skill(noise=1.0))
 CHANGE = {"keep": KEEP, "mend": MEND}
+TRUSTED, MISTRUSTED = ({0: 1 - rate, 1: rate} for rate in (ACCEPT, FOOLED))
+"""How often a right and a wrong draft is thought little of, or much."""
 
 
 def _tree(form: str, world: World = MIXED, *, batch: int = 1, models: int = 1, choose: str = "thompson") -> Row:
@@ -111,11 +113,10 @@ def _warmed(**options: Any) -> Row:
     entropies = dict(zip(ENTROPY_LOGITS, (0.025, 0.05, 0.075, 0.1, 0.2, 0.675), strict=True))
     is_best = options.get("form") == "best_of_n"
     warmest = variants.turns_at(entropies, is_smoothed=options["smoothing"]) + 0.1 * is_best
-    right, wrong = ({0: 1 - rate, 1: rate} for rate in (ACCEPT, FOOLED))
 
     def expect(shares: Shares) -> float:
         shares = shares if abs(warmest - TURNING_POINT) < 1e-9 else hurry(shares)
-        return expected.best_scored(shares[0], right, wrong, 8) if is_best else expected.vote(shares, 8)  # type: ignore[arg-type]
+        return expected.best_scored(shares[0], TRUSTED, MISTRUSTED, 8) if is_best else expected.vote(shares, 8)  # type: ignore[arg-type]
 
     return Row("temperature_from_entropy", {"hottest": 1.2, "samples": 1, "drafts": 8, **options}, expect)
 
@@ -134,11 +135,10 @@ def _reduced(reduce: str, outcome: float = 0.5, *, sure: float = 1, **options: A
 
 def _trusted(selector: str) -> Row:
     """Drafts chosen by how sure of their words the model is: as often of right ones as a judge accepts them."""
-    right, wrong = ({0: 1 - rate, 1: rate} for rate in (ACCEPT, FOOLED))
 
     def expect(shares: Shares) -> float:
         if selector == "naive":
-            return expected.best_scored(shares[0], right, wrong, 5)  # type: ignore[arg-type]
+            return expected.best_scored(shares[0], TRUSTED, MISTRUSTED, 5)  # type: ignore[arg-type]
         return expected.weighted_vote(shares, 5, 1, **JUDGE, values=(SURE, UNSURE))
 
     return Row("best_of_n", {"drafts": 5, "score": "confidence", "selector": selector}, expect)

@@ -2,7 +2,8 @@
 
 import re
 from functools import cache
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+from posixpath import dirname, join, normpath
 
 from django.contrib.staticfiles import finders
 
@@ -15,8 +16,7 @@ def list_modules(entry: str) -> tuple[str, ...]:
     """Return the static paths of a module and of all that it imports, the nearest first. Raises FileNotFoundError."""
     found = [entry]
     for path in found:  # it grows
-        folder = PurePosixPath(path).parent
-        found += [near for each in _read_imports(path) if (near := _join(folder, each)) not in found]
+        found += [near for near in _read_imports(path) if near not in found]
     return tuple(found)
 
 
@@ -24,19 +24,5 @@ def _read_imports(path: str) -> list[str]:
     file = finders.find(path)
     if file is None:
         raise FileNotFoundError(f"There is no static file '{path}'.")
-    return list(dict.fromkeys(_IMPORT.findall(Path(str(file)).read_text("utf-8"))))
-
-
-def _join(folder: PurePosixPath, relative: str) -> str:
-    """Return the path that a relative one leads to.
-
-    >>> _join(PurePosixPath("js/run"), "../lib/dom.js"), _join(PurePosixPath("js/run"), "./card.js")
-    ('js/lib/dom.js', 'js/run/card.js')
-    """
-    parts = list(folder.parts)
-    for part in PurePosixPath(relative).parts:
-        if part == "..":
-            parts.pop()
-        else:
-            parts.append(part)
-    return "/".join(parts)
+    imports = _IMPORT.findall(Path(str(file)).read_text("utf-8"))
+    return list(dict.fromkeys(normpath(join(dirname(path), each)) for each in imports))

@@ -1,24 +1,21 @@
-"""Static files, answered before Django: through its middleware, each in a thread, one took ten times as long.
+"""Static files, answered before Django: through its middleware, in a thread, each took five times as long or more.
 
 A page asks for dozens of them, and each time anew whether they have changed.
 """
 
-from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from whitenoise.middleware import WhiteNoiseMiddleware
 from whitenoise.responders import StaticFile
 
-Scope = MutableMapping[str, Any]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-App = Callable[[Scope, Any, Any], Awaitable[None]]
+from webapp.lib.transports import App, Scope
 
 
 def with_static_files(app: App) -> App:
     """Answer for static files, by WhiteNoise with Django's settings; pass everything else on."""
     files = WhiteNoiseMiddleware()
 
-    async def answer(scope: Scope, receive: Any, send: Send) -> None:
+    async def answer(scope: Scope, receive: Any, send: Any) -> None:
         found = _find(files, scope["path"]) if scope["type"] == "http" else None
         if found is None:
             await app(scope, receive, send)
@@ -33,10 +30,13 @@ def _find(files: WhiteNoiseMiddleware, path: str) -> StaticFile | None:
     return found
 
 
-async def _serve(static_file: StaticFile, scope: Scope, send: Send) -> None:
+async def _serve(static_file: StaticFile, scope: Scope, send: Any) -> None:
     """Send the file whole: it is small, and the kernel has it in memory."""
-    asked = {f"HTTP_{name.decode('latin-1').upper().replace('-', '_')}": value for name, value in scope["headers"]}
-    found = static_file.get_response(scope["method"], {name: value.decode("latin-1") for name, value in asked.items()})
+    asked = {
+        f"HTTP_{name.decode('latin-1').upper().replace('-', '_')}": value.decode("latin-1")
+        for name, value in scope["headers"]
+    }
+    found = static_file.get_response(scope["method"], asked)
     body = b""
     if found.file is not None:
         with found.file as file:

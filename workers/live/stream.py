@@ -74,13 +74,13 @@ def encode(events: Sequence[Event]) -> list[bytes]:
 
 def cut_entries(bodies: Iterable[bytes]) -> Iterator[bytes]:
     """Join events to JSON arrays of at most ENTRY_BYTES; at least one, maybe empty."""
-    page, length = list[bytes](), 0
+    page, length = list[bytes](), 1
     for body in bodies:
-        if page and length + len(body) > ENTRY_BYTES:
+        if page and length + len(body) + 1 > ENTRY_BYTES:
             yield b"[" + b",".join(page) + b"]"
-            page, length = [], 0
+            page, length = [], 1
         page.append(body)
-        length += len(body)
+        length += len(body) + 1  # its comma, or the bracket at the end
     yield b"[" + b",".join(page) + b"]"
 
 

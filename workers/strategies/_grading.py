@@ -1,4 +1,4 @@
-"""Grade a verdict by how likely its digit was: a judge that wavers says 0.6 where it would write 1."""
+"""What log-probabilities tell: of a text, and of a verdict. A judge that wavers says 0.6 where it would write 1."""
 
 from itertools import accumulate
 from math import exp
@@ -8,6 +8,8 @@ from workers.core.values import Measure, Reply, TokenOdds
 VERDICT_END = Measure(top=5, keep_last=12)
 """Keeps the end of a judge's text, few alternatives of few tokens, for all of it is stored; a verdict that stands
 before that is taken as it is written."""
+OWN_WORDS = Measure(top=1)
+"""The log-probabilities of a text's own tokens; llama.cpp gives nothing at all for no alternatives."""
 _CUE = "verdict"
 
 

@@ -31,6 +31,7 @@ from workers.core.lane import LiveLane
 from workers.core.prompts import fill
 from workers.core.strategy import Example, StrategyParams, grow, strategy
 from workers.core.values import Answer, Measure, Odds, Problem, Reply
+from workers.strategies._grading import OWN_WORDS
 from workers.strategies._judging import VERIFY, ask_judge, quote, read_verdict, say_unread
 from workers.strategies._prompts import DRAFT, show_solution
 from workers.strategies._votes import Ballot, find_leader
@@ -181,7 +182,7 @@ async def _ask_itself(lane: LiveLane, question: str, params: Params) -> Opinion:
 
 async def _read_odds(lane: LiveLane, question: str, params: Params) -> Opinion:
     """Take the log-probabilities of one draft."""
-    draft = await _draft(lane, question, Measure(top=1))  # llama.cpp gives nothing at all for 0
+    draft = await _draft(lane, question, OWN_WORDS)
     return Opinion(draft, READ[params.confidence](draft.measured), [draft])
 
 

@@ -32,7 +32,8 @@ from pydantic import Field
 from workers.core.lane import LiveLane
 from workers.core.prompts import fill
 from workers.core.strategy import Example, StrategyParams, grow, strategy
-from workers.core.values import Answer, Measure, Problem
+from workers.core.values import Answer, Problem
+from workers.strategies._grading import OWN_WORDS
 from workers.strategies._judging import SCORE, VERIFY, ask_for_verdicts
 from workers.strategies._prompts import DRAFT
 from workers.strategies._votes import Ballot, find_best, find_heaviest, hold_vote
@@ -86,7 +87,7 @@ def describe(params: Params) -> str:
 async def weighted_voting(problem: Problem, lane: LiveLane, params: Params) -> Answer:
     """Draft in parallel, weigh in parallel, vote."""
     is_judged = params.weights != "probability"
-    measure = None if is_judged else Measure(top=1)  # llama.cpp gives nothing at all for 0
+    measure = None if is_judged else OWN_WORDS
     ballot = await hold_vote(lane, fill(DRAFT, question=problem.question), drafts=params.drafts, measure=measure)
     if len(ballot.voters) < 2:
         return ballot.winner()

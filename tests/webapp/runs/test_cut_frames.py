@@ -38,6 +38,13 @@ def test_many_long_drafts_that_end_together_are_several_entries_of_the_log():
     assert [event["index"] for entry in entries for event in json.loads(entry)] == list(range(5))
 
 
+def test_no_entry_of_many_small_events_is_longer_than_one_may_be():
+    entries = list(cut_entries([b"{}"] * ENTRY_BYTES))
+
+    assert max(map(len, entries)) <= ENTRY_BYTES
+    assert sum(len(json.loads(entry)) for entry in entries) == ENTRY_BYTES
+
+
 def test_a_short_snapshot_is_one_frame():
     (frame,) = encode_snapshot(list(cut_entries([])), Position("", 0), "queued")
 
